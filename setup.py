@@ -1,0 +1,36 @@
+"""Packaging of kecor."""
+
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+setup(
+    name="kecor",
+    version="0.1.0",
+    description="Active learning for LiDAR 3D object detection by kernel coding rate maximisation",
+    long_description=Path(__file__).with_name("README.md").read_text(),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    packages=find_packages(include=["kecor", "kecor.*"]),
+    python_requires=">=3.10,<3.13",
+    install_requires=[
+        "torch>=2.4",
+        'spconv-cu120>=2.3.6; python_version < "3.12"',
+        'spconv-cu126>=2.3.8; python_version >= "3.12"',
+        "numba>=0.60",
+        "numpy>=1.26",
+        "scipy>=1.11",
+        "mmengine-lite>=0.10.5",
+        "opencv-python-headless>=4.8",
+        'open3d-cpu>=0.18; platform_system == "Linux" and platform_machine == "x86_64"',
+        'open3d>=0.18; platform_system != "Linux" or platform_machine != "x86_64"',
+        "pyyaml>=6",
+        "matplotlib>=3.8",
+        "tqdm>=4.66",
+        "tensorboard>=2.15",
+    ],
+    extras_require={
+        "nuscenes": ["nuscenes-devkit>=1.2"],
+        "dev": ["pytest>=8", "hypothesis>=6.100", "shapely>=2.0", "ruff>=0.6"],
+    },
+)
