@@ -1,0 +1,15 @@
+"""Measuring detections against ground truth."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kecor.evaluation.kitti_metric import KittiMetric
+from kecor.registry import METRICS
+
+__all__ = ["KittiMetric", "build_metric"]
+
+
+def build_metric(cfg: dict[str, Any]) -> KittiMetric:
+    """The metric a config's ``evaluation`` section describes: ``type`` is its name, the rest its arguments."""
+    return METRICS.build(dict(cfg))

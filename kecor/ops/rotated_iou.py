@@ -1,0 +1,41 @@
+"""Intersection over union of rotated boxes."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from kecor.ops.arrays import as_boxes7
+from kecor.ops.polygon import box_overlap, circumradius
+
+
+@njit(cache=True, nogil=True)
+def _pairwise(a, b, vertical):
+    iou = np.zeros((len(a), len(b)), np.float32)
+    radius_a, radius_b = circumradius(a), circumradius(b)
+    for i in range(len(a)):
+        for j in range(len(b)):
+            iou[i, j] = box_overlap(a, i, b, j, radius_a[i] + radius_b[j], vertical)
+    return iou
+
+
+def iou_bev(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """IoU of the footprints of every box of ``a`` (N, 7) with every box of ``b`` (M, 7): (N, M) float32 in [0, 1].
+
+    A box without area overlaps nothing. Computed in float64.
+
+    Raises:
+        ValueError: an argument is not (M, 7).
+    """
+    return _pairwise(as_boxes7(a, "a"), as_boxes7(b, "b"), False)
+
+
+def iou_3d(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """IoU of the volumes of every box of ``a`` (N, 7) with every box of ``b`` (M, 7): (N, M) float32 in [0, 1].
+
+    A box without volume overlaps nothing. Computed in float64.
+
+    Raises:
+        ValueError: an argument is not (M, 7).
+    """
+    return _pairwise(as_boxes7(a, "a"), as_boxes7(b, "b"), True)
