@@ -1,0 +1,24 @@
+# make demo   set up, simulate a data set, run active-learning rounds with KECOR, end in a report
+# make test   set up, check style, run the tests
+# Both do all the set-up in .venv/; nothing else on the machine is touched, but for libusb (see tools/setup.sh).
+
+PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.10 python3,$(shell $(p) -c "import sys; print('$(p)' * ((3, 10) <= sys.version_info < (3, 13)))" 2>/dev/null)))
+PY := .venv/bin/python
+INSTALLED := .venv/.installed
+
+.PHONY: demo test setup
+
+demo: setup
+	$(PY) tools/create_data.py simulated --out data/simulated --frames 400 --seed 0
+	$(PY) tools/train_al.py configs/simulated/second_small_kecor.yaml --work-dir work_dirs/demo --resume
+
+test: setup
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(PY) -m pytest
+
+setup: $(INSTALLED)
+
+$(INSTALLED): setup.py constraints.txt tools/setup.sh
+	bash tools/setup.sh "$(PYTHON)"
+	touch $@
