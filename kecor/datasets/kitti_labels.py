@@ -93,6 +93,11 @@ def read_objects(path: str | Path, scored: bool = False) -> KittiObjects:
     return KittiObjects.from_rows(names, np.array(rows))
 
 
+def without_size(objects: KittiObjects) -> np.ndarray:
+    """(M,) mask of the objects that claim a place but have a dimension that is not positive; never ``DontCare``."""
+    return (objects.dimensions <= 0).any(axis=1) & (objects.names != DONT_CARE)
+
+
 def format_objects(objects: KittiObjects, scored: bool = False) -> str:
     """The text of a label file or, with ``scored``, of a result file."""
     lines = []

@@ -1,0 +1,59 @@
+"""Clouds and split lists of the KITTI object layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from kecor.errors import DataError
+
+POINT_BYTES = 16
+
+
+def read_points(path: str | Path) -> np.ndarray:
+    """The (N, 4) float32 points of a ``.bin`` cloud: x, y, z in metres (LiDAR frame), intensity in [0, 1].
+
+    Values are not checked: :func:`not_finite` finds the points that measure nothing.
+
+    Raises:
+        DataError: the file is missing, empty, or not a whole number of points.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not data:
+        raise DataError(f"{path}: is empty")
+    if len(data) % POINT_BYTES:
+        raise DataError(f"{path}: truncated: {len(data)} bytes are no whole number of points of {POINT_BYTES} bytes")
+    return np.frombuffer(data, dtype="<f4").reshape(-1, 4).copy()
+
+
+def not_finite(points: np.ndarray) -> np.ndarray:
+    """(N,) mask of the points with a NaN or infinite value."""
+    return ~np.isfinite(points).all(axis=1)
+
+
+def split_names(root: str | Path) -> list[str]:
+    """The names of the split lists in ``root/ImageSets``, sorted."""
+    return sorted(path.stem for path in (Path(root) / "ImageSets").glob("*.txt"))
+
+
+def read_split(root: str | Path, split: str) -> list[str]:
+    """The frame ids of ``root/ImageSets/SPLIT.txt`` as listed; blank lines do not count.
+
+    Raises:
+        DataError: the folder or the list is missing (the lists there are get named) or cannot be read.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; data/README.md says how data sets are laid out")
+    path = root / "ImageSets" / f"{split}.txt"
+    if not path.is_file():
+        raise DataError(f"{path}: no such split list; there are: {', '.join(split_names(root)) or 'none'}")
+    try:
+        return path.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
