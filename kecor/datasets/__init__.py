@@ -1,9 +1,10 @@
 """Data sets, augmentation and the way from frames to batches."""
 
 from kecor.config import DataConfig
-from kecor.datasets.augmentation import Flip, GtSampling, Rotate, Scale, build_transforms
+from kecor.datasets.augmentation import Flip, Rotate, Scale, build_transforms
 from kecor.datasets.epoch_sampler import EpochSampler
 from kecor.datasets.gt_database import GTDatabase
+from kecor.datasets.gt_sampling import GtSampling
 from kecor.datasets.kitti import KittiDataset
 from kecor.datasets.samples import Samples, collate
 from kecor.registry import DATASETS

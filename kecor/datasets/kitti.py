@@ -11,10 +11,10 @@ import numpy as np
 
 from kecor.datasets.kitti_calib import Calibration, read_calibration
 from kecor.datasets.kitti_difficulty import difficulty
-from kecor.datasets.kitti_files import not_finite, read_points, read_split
+from kecor.datasets.kitti_files import not_finite, read_plane, read_points, read_split
 from kecor.datasets.kitti_images import ImageSizes
 from kecor.datasets.kitti_index import INDEX_NAME, KittiIndex, command, read_index
-from kecor.datasets.kitti_labels import KittiObjects, read_objects, without_size
+from kecor.datasets.kitti_labels import DONT_CARE, KittiObjects, read_objects, without_size
 from kecor.errors import DataError
 from kecor.registry import DATASETS
 from kecor.structures import Frame
@@ -68,7 +68,8 @@ class KittiDataset:
         """One frame. Without ``labels`` its label file is not opened, and it has no boxes.
 
         ``meta`` holds ``image_size`` (width, height) and, for each box of a labelled frame, ``truncated``,
-        ``occluded``, ``bbox`` (M, 4) in pixels and ``difficulty`` (0 easy, 1 moderate, 2 hard, -1 none).
+        ``occluded``, ``bbox`` (M, 4) in pixels and ``difficulty`` (0 easy, 1 moderate, 2 hard, -1 none); also
+        ``obstacles`` (K, 7), the boxes of other classes, and ``plane`` (4,), the ground in the camera frame, or None.
 
         Raises:
             DataError: a file of the frame is missing or faulty; names it and says what to do.
@@ -81,9 +82,13 @@ class KittiDataset:
         if not labels:
             return Frame(frame_id, points, calib=calib, meta={"image_size": size})
         objects = self.objects(frame_id)
-        objects = objects.take(np.isin(objects.names, self.classes))
+        wanted = np.isin(objects.names, self.classes)
+        others = objects.take(~wanted & (objects.names != DONT_CARE))
+        objects = objects.take(wanted)
         meta = {
             "image_size": size,
+            "obstacles": calib.boxes_to_lidar(others),
+            "plane": read_plane(self.folder / "planes" / f"{frame_id}.txt"),
             "truncated": objects.truncated,
             "occluded": objects.occluded,
             "bbox": objects.bbox,

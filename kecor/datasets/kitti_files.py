@@ -57,3 +57,24 @@ def read_split(root: str | Path, split: str) -> list[str]:
         return path.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
+
+
+def read_plane(path: str | Path) -> np.ndarray | None:
+    """(4,) ground plane a x + b y + c z + d = 0 in the rectified camera frame, a unit normal; None without the file.
+
+    The format is that of the planes published with AVOD (Ku et al., IROS 2018): three header lines, then a b c d.
+
+    Raises:
+        DataError: the file does not end in four finite numbers, or the plane is upright.
+    """
+    path = Path(path)
+    if not path.is_file():
+        return None
+    lines = path.read_text().split("\n")
+    try:
+        plane = np.array(lines[3].split(), np.float64)
+    except (IndexError, ValueError) as error:
+        raise DataError(f"{path}: no plane on its fourth line: {error}") from error
+    if plane.shape != (4,) or not np.isfinite(plane).all() or abs(plane[1]) < 1e-3:
+        raise DataError(f"{path}: its fourth line is no ground plane of four numbers: {lines[3]!r}")
+    return plane / np.linalg.norm(plane[:3])

@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
 
-from kecor.datasets.augmentation import Flip, GtSampling, Rotate, Scale, build_transforms
+from kecor.datasets.augmentation import Flip, Rotate, Scale, build_transforms
 from kecor.datasets.gt_database import GTDatabase
+from kecor.datasets.gt_sampling import GtSampling
 from kecor.errors import ConfigError
 from kecor.geometry.boxes import corners
 from kecor.ops import count_points_in_boxes, iou_bev, points_in_boxes
 from kecor.structures import Frame
+from tests.datasets.small_set import CALIB
 
 
 def scene(seed=0, n_boxes=6, names=("Car", "Pedestrian"), low=(5, -30), high=(60, 30)):
@@ -174,3 +176,27 @@ def test_transforms_are_built_from_a_config_in_order():
     built = build_transforms(settings, lambda: database)
     assert [type(t) for t in built] == [GtSampling, Flip, Rotate, Scale]
     assert len(built[0].database.objects["Car"]) == 3
+
+
+def test_pasted_objects_keep_clear_of_other_classes():
+    source, frame = scene(1, 3, ("Car",)), scene(2, 1, ("Car",))
+    sampling = GtSampling({"Car": 4})
+    sampling.use(GTDatabase.from_frames([source], ["Car"]))
+    assert len(sampling(frame, np.random.default_rng(0)).boxes) == 4
+    frame.meta["obstacles"] = source.boxes
+    assert len(sampling(frame, np.random.default_rng(0)).boxes) == 1
+
+
+def test_pasted_objects_stand_on_the_ground_plane():
+    source, frame = scene(1, 3, ("Car",)), scene(2, 1, ("Car",))
+    frame.calib = CALIB
+    frame.meta["plane"] = np.array([0.0, -1.0, 0.02, 1.6]) / np.linalg.norm([0, 1, 0.02])
+    sampling = GtSampling({"Car": 4})
+    sampling.use(GTDatabase.from_frames([source], ["Car"]))
+    pasted = sampling(frame, np.random.default_rng(0))
+    feet = pasted.boxes[1:, :3].astype(np.float64)
+    feet[:, 2] -= pasted.boxes[1:, 5] / 2
+    heights = CALIB.lidar_to_rect(feet) @ frame.meta["plane"][:3] + frame.meta["plane"][3]
+    np.testing.assert_allclose(heights, 0, atol=1e-4)
+    assert count_points_in_boxes(pasted.points, pasted.boxes[1:]).min() >= 29
+    np.testing.assert_array_equal(source.boxes, scene(1, 3, ("Car",)).boxes)

@@ -4,7 +4,7 @@ import zlib
 import numpy as np
 import pytest
 
-from kecor.datasets.kitti_files import not_finite, read_points, read_split
+from kecor.datasets.kitti_files import not_finite, read_plane, read_points, read_split
 from kecor.datasets.kitti_images import DEFAULT_IMAGE_SIZE, ImageSizes, png_size, read_image_sizes
 from kecor.errors import DataError
 
@@ -79,3 +79,14 @@ def test_faulty_size_lists_are_errors_that_name_the_line(tmp_path, text, where):
     (tmp_path / "image_sizes.csv").write_text(text)
     with pytest.raises(DataError, match="image_sizes.csv" + where):
         read_image_sizes(tmp_path / "image_sizes.csv")
+
+
+def test_a_ground_plane_is_read_and_a_broken_one_is_named(tmp_path):
+    path = tmp_path / "000000.txt"
+    assert read_plane(path) is None
+    path.write_text("# Plane\nWidth 4\nHeight 1\n0.0 -2.0 0.0 3.3\n")
+    np.testing.assert_allclose(read_plane(path), [0, -1, 0, 1.65])
+    for broken in ("# Plane\n", "a\nb\nc\n0 -1 0\n", "a\nb\nc\n0 -1 x 2\n", "a\nb\nc\n1 0 0 2\n"):
+        path.write_text(broken)
+        with pytest.raises(DataError, match=r"000000\.txt"):
+            read_plane(path)
