@@ -1,0 +1,50 @@
+"""Detectors, and the stages they are made of. Importing this package fills the registries DETECTORS and STAGES."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from kecor.config import DataConfig, check_arguments
+from kecor.detectors.anchor_head import AnchorHead
+from kecor.detectors.bev import HeightCompression
+from kecor.detectors.bev_backbone import BEVBackbone
+from kecor.detectors.detector import Detector
+from kecor.detectors.pretrained import load_pretrained
+from kecor.detectors.roi_targets import roi_targets
+from kecor.detectors.second import Second
+from kecor.detectors.voxel_backbone import VoxelBackbone
+from kecor.errors import ConfigError
+from kecor.registry import DETECTORS
+
+__all__ = [
+    "AnchorHead",
+    "BEVBackbone",
+    "Detector",
+    "HeightCompression",
+    "Second",
+    "VoxelBackbone",
+    "build_detector",
+    "load_pretrained",
+    "roi_targets",
+]
+
+
+def build_detector(detector: dict[str, Any], data: DataConfig, seed: int = 0) -> Detector:
+    """The detector of a config's ``detector`` section, its weights drawn from ``seed``.
+
+    The state of torch's global generators stays as it was.
+
+    Raises:
+        ConfigError: an unknown type, or an unknown, missing or unusable argument.
+    """
+    arguments = dict(detector)
+    name = arguments.pop("type", None)
+    if name not in DETECTORS.module_dict:
+        raise ConfigError(f"detector.type: {name!r} is none of {', '.join(sorted(DETECTORS.module_dict))}")
+    cls = DETECTORS.module_dict[name]
+    check_arguments(cls, arguments, "detector")
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs too
+        return cls(data, **arguments)

@@ -1,0 +1,57 @@
+"""The voxel grid a data config describes, and the bird's-eye-view map a stride-8 backbone makes of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kecor.config import DataConfig
+from kecor.errors import ConfigError
+
+STRIDE = 8
+"""Voxels along x and along y in one cell of the bird's-eye-view map."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Voxels along x, y, z of ``point_cloud_range`` (x0, y0, z0, x1, y1, z1), each ``voxel_size`` metres large."""
+
+    point_cloud_range: tuple[float, ...]
+    voxel_size: tuple[float, ...]
+    cells: tuple[int, int, int]
+
+    @classmethod
+    def from_config(cls, data: DataConfig) -> Grid:
+        """The grid of a data config.
+
+        Raises:
+            ConfigError: the range is no whole number of voxels, or x or y no whole number of map cells.
+        """
+        low, high = data.point_cloud_range[:3], data.point_cloud_range[3:]
+        size = data.voxels.size
+        if len(size) != 3 or len(low) != 3 or len(high) != 3 or min(size) <= 0:
+            raise ConfigError("data: point_cloud_range needs six numbers, voxels.size three that are above zero")
+        cells = []
+        for axis, start, end, step in zip("xyz", low, high, size):
+            count = round((end - start) / step)
+            if count < 1 or abs(count * step - (end - start)) > 1e-3 * step:
+                raise ConfigError(
+                    f"data.point_cloud_range: {end - start:g} m along {axis} is no whole number of voxels of {step:g} m"
+                )
+            if axis != "z" and count % STRIDE:
+                raise ConfigError(
+                    f"data.point_cloud_range: {count} voxels along {axis} are no multiple of {STRIDE}, the backbone's "
+                    f"stride; nearest: {count // STRIDE * STRIDE * step:g} or {-(-count // STRIDE) * STRIDE * step:g} m"
+                )
+            cells.append(count)
+        return cls(tuple(low + high), tuple(size), tuple(cells))
+
+    @property
+    def sparse_shape(self) -> tuple[int, int, int]:
+        """(z, y, x) shape of the sparse input; one layer is added on top, as published (41 for 40 cells in KITTI)."""
+        x, y, z = self.cells
+        return z + 1, y, x
+
+    @property
+    def bev_shape(self) -> tuple[int, int]:
+        """(H, W) of the map: y, x."""
+        return self.cells[1] // STRIDE, self.cells[0] // STRIDE

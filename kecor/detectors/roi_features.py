@@ -1,0 +1,41 @@
+"""The feature of a region of interest: the bird's-eye-view map, read at points inside the rotated box."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+POINTS = 3
+"""Points read along each side of a box."""
+
+
+def pool_bev(features: Tensor, boxes: Tensor, origin: tuple[float, float], cell: tuple[float, float]) -> Tensor:
+    """(R, C) mean of the map at the centres of 3x3 equal parts of each box, read bilinearly.
+
+    Args:
+        features: (C, H, W) map of one frame; y runs along H, x along W.
+        boxes: (R, 7).
+        origin: x, y of the range's lower corner, metres.
+        cell: size of a map cell along x, y, metres. Cell (i, j) stands for the point ``origin + (j, i) * cell``, as in
+            PV-RCNN's sampling of the same map (Shi et al. 2020). Points outside the map read its edge.
+    """
+    if len(boxes) == 0:
+        return features.new_zeros(0, len(features), dtype=torch.float32)
+    points = _points(boxes.float())
+    height, width = features.shape[1:]
+    scale = points.new_tensor([2 / (cell[0] * max(width - 1, 1)), 2 / (cell[1] * max(height - 1, 1))])
+    grid = (points - points.new_tensor(origin)) * scale - 1
+    read = F.grid_sample(features[None].float(), grid[None], padding_mode="border", align_corners=True)
+    return read[0].mean(dim=2).T
+
+
+def _points(boxes: Tensor) -> Tensor:
+    """(R, 9, 2) x, y of the centres of 3x3 equal parts of each box."""
+    steps = (torch.arange(POINTS, device=boxes.device, dtype=boxes.dtype) + 0.5) / POINTS - 0.5
+    share = torch.cartesian_prod(steps, steps)
+    local = share * boxes[:, None, 3:5]
+    cos, sin = boxes[:, 6, None].cos(), boxes[:, 6, None].sin()
+    x = local[..., 0] * cos - local[..., 1] * sin
+    y = local[..., 0] * sin + local[..., 1] * cos
+    return torch.stack([x, y], dim=-1) + boxes[:, None, :2]

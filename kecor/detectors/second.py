@@ -1,0 +1,91 @@
+"""SECOND: sparsely embedded convolutional detection (Yan, Mao and Li, Sensors 2018)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from kecor.config import DataConfig, check_arguments
+from kecor.detectors.bev import HeightCompression
+from kecor.detectors.detector import Detector, Proposals
+from kecor.detectors.grid import STRIDE
+from kecor.detectors.post_processing import PostProcessing, best, suppress
+from kecor.detectors.roi_features import pool_bev
+from kecor.detectors.stages import build_stage
+from kecor.registry import DETECTORS
+
+ROI_NMS_THRESHOLD = 0.7
+"""Overlap above which the lower of two regions of interest is dropped (Shi et al. 2020, section 3.3)."""
+
+
+@DETECTORS.register_module("second")
+class Second(Detector):
+    """Voxels, sparse 3D backbone, bird's-eye-view map, 2D backbone, anchor head.
+
+    Parameter names and shapes are those of OpenPCDet, so that its checkpoints load.
+
+    Args:
+        data: gives the classes, the range and the voxel size.
+        backbone_3d: arguments of :class:`~kecor.detectors.voxel_backbone.VoxelBackbone`.
+        backbone_2d: arguments of :class:`~kecor.detectors.bev_backbone.BEVBackbone`.
+        dense_head: arguments of :class:`~kecor.detectors.anchor_head.AnchorHead`.
+        post_processing: arguments of :class:`~kecor.detectors.post_processing.PostProcessing`.
+
+    Raises:
+        ConfigError: unknown or unusable arguments.
+    """
+
+    stages = ("backbone_3d", "map_to_bev", "backbone_2d", "dense_head")
+
+    def __init__(
+        self,
+        data: DataConfig,
+        backbone_3d: dict[str, Any] | None = None,
+        backbone_2d: dict[str, Any] | None = None,
+        dense_head: dict[str, Any] | None = None,
+        post_processing: dict[str, Any] | None = None,
+    ):
+        super().__init__(data)
+        self.backbone_3d = build_stage("detector.backbone_3d", "voxel_backbone", backbone_3d, self.grid)
+        self.map_to_bev = HeightCompression()
+        depth, *shape = self.backbone_3d.out_shape
+        channels = self.backbone_3d.out_channels * depth
+        self.backbone_2d = build_stage("detector.backbone_2d", "bev_backbone", backbone_2d, channels, tuple(shape))
+        channels, shape = self.backbone_2d.out_channels, self.backbone_2d.out_shape
+        self.dense_head = build_stage(
+            "detector.dense_head", "anchor_head", dense_head, channels, shape, self.grid, self.classes
+        )
+        check_arguments(PostProcessing, post_processing or {}, "detector.post_processing")
+        self.post_processing = PostProcessing(**(post_processing or {}))
+        self.roi_feature_channels = channels
+
+    def loss(self, data: dict) -> dict[str, Tensor]:
+        """``loss_cls``, ``loss_loc`` and ``loss_dir``."""
+        return self.dense_head.loss(data)
+
+    def final_boxes(self, data: dict, frame: int) -> Proposals:
+        """The boxes above the score threshold, after class-agnostic suppression."""
+        p = self.post_processing
+        return self._proposals(data, frame, p.score_threshold, p.nms_threshold, p.post_nms)
+
+    def regions(self, data: dict, frame: int, n_rois: int) -> tuple[Proposals, Tensor]:
+        """The best boxes whatever they score, and the map's features inside them."""
+        rois = self._proposals(data, frame, 0.0, ROI_NMS_THRESHOLD, n_rois)
+        cell = tuple(size * STRIDE * self.backbone_2d.stride for size in self.grid.voxel_size[:2])
+        origin = self.grid.point_cloud_range[:2]
+        return rois, pool_bev(data["spatial_features_2d"][frame], rois.boxes, origin, cell)
+
+    def embedding(self, data: dict) -> Tensor:
+        """(N, C) mean of the map."""
+        return data["spatial_features_2d"].float().mean(dim=(2, 3))
+
+    def _proposals(self, data: dict, frame: int, min_score: float, overlap: float, limit: int) -> Proposals:
+        logits = data["cls_preds"][frame]
+        scores, labels = torch.sigmoid(logits).max(dim=1)
+        index = best(scores, self.post_processing.pre_nms, min_score)
+        boxes = self.dense_head.decode(data, frame, index)
+        kept = suppress(boxes, scores[index], overlap, limit)
+        index = index[kept]
+        return Proposals(boxes[kept], scores[index], labels[index], logits[index])
