@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import inspect
+import re
 import types
 import typing
 from dataclasses import dataclass, field
@@ -91,6 +92,7 @@ class Config:
     custom_imports: list[str] = field(default_factory=list)
 
 
+EXPONENT = re.compile(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+")
 CHOICES = {"schedule.amp": ("none", "bf16", "fp16"), "active.start": ("cold", "warm")}
 TYPED = {
     "detector": registry.DETECTORS,
@@ -118,7 +120,7 @@ def load_config(path: str | Path, options: typing.Sequence[str] = ()) -> Config:
     values = loaded.to_dict()
     for option in options:
         _override(values, option)
-    return parse_config(values, where=str(path))
+    return parse_config(_with_exponents(values), where=str(path))
 
 
 def parse_config(values: dict[str, Any], where: str = "config") -> Config:
@@ -149,6 +151,15 @@ def parse_config(values: dict[str, Any], where: str = "config") -> Config:
 def dump_config(config: Config) -> str:
     """The YAML text of a resolved config; :func:`load_config` reads it back to an equal one."""
     return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
+
+
+def _with_exponents(value: Any) -> Any:
+    """``value`` with texts such as 1e-3, which YAML 1.1 does not read as numbers, made floats at any depth."""
+    if isinstance(value, dict):
+        return {key: _with_exponents(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_with_exponents(item) for item in value]
+    return float(value) if isinstance(value, str) and EXPONENT.fullmatch(value) else value
 
 
 def _override(values: dict[str, Any], option: str) -> None:
@@ -207,11 +218,6 @@ def _convert(kind: Any, value: Any, key: str, where: str) -> Any:
         kind = dict
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if kind is float and isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
-        try:
-            return float(value)
-        except ValueError:
-            pass
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ConfigError(f"{where}: {key}: expected {kind.__name__}, got {value!r}")
     return value

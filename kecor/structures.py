@@ -124,7 +124,7 @@ class FrameSet:
         self.ids = np.asarray(self.ids, dtype=str)
         if len(np.unique(self.ids)) != len(self.ids):
             values, counts = np.unique(self.ids, return_counts=True)
-            raise ValueError(f"ids: {values[counts > 1][0]!r} stands more than once")
+            raise ValueError(f"ids: {str(values[counts > 1][0])!r} stands more than once")
         for name, array in {**self.feats, **self.meta}.items():
             if len(array) != len(self.ids):
                 raise ValueError(f"{name}: {len(array)} rows for {len(self.ids)} frames")

@@ -1,0 +1,230 @@
+"""KECOR as a whole: its objective, its limits, its variants, and what it says when it cannot work."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+
+from kecor.acquisition import Entropy, build_acquisition, validate_selection
+from kecor.acquisition.kecor import Kecor
+from kecor.acquisition.uncertainty import class_entropy
+from kecor.coding_rate import GreedyCodingRate
+from kecor.errors import ConfigError, SelectionError
+from kecor.structures import Budget, Detections, FrameSet
+from tests.acquisition.worlds import take, world
+
+POOL, LABELLED = world(24, seed=1), world(12, seed=2, prefix="l", labelled=True)
+PRESETS = Path(__file__).parents[2] / "configs" / "_base_" / "acquisition"
+
+
+def select(pool=POOL, labelled=LABELLED, amount=8, seed=0, **options):
+    selection = Kecor(**{"steps": 30, **options}).select(pool, labelled, Budget(amount), np.random.default_rng(seed))
+    validate_selection(selection, pool, Budget(amount), "kecor")
+    return selection
+
+
+def whitened(frames, statistics_of):
+    """Score-weighted means of standardised RoIs, a one appended, for the ``linear`` kernel written out."""
+    known = statistics_of.feats["roi_features"][statistics_of.feats["roi_mask"]].astype(np.float64)
+    mask = frames.feats["roi_mask"]
+    x = (frames.feats["roi_features"].astype(np.float64) - known.mean(0)) / known.std(0)
+    weights = frames.feats["roi_scores"].astype(np.float64) * mask
+    weights /= np.maximum(weights.sum(1, keepdims=True), 1e-12)
+    return np.concatenate([(x * weights[..., None]).sum(1), mask.any(1, keepdims=True)], 1)
+
+
+@pytest.mark.parametrize("combine", ["additive", "released"])
+def test_the_whole_objective_by_hand_with_a_linear_kernel(combine):
+    sigma, weight, k = 0.4, 0.7, 6
+    selection = select(kernel="linear", sigma=sigma, entropy_weight=weight, amount=k, combine=combine)
+    u, known = whitened(POOL, LABELLED), whitened(LABELLED, LABELLED)
+    scale = np.square(known).sum(1).mean()
+    cross, gram = u @ known.T / scale, known @ known.T / scale
+    posterior = u @ u.T / scale - cross @ np.linalg.solve(gram + sigma**2 * np.eye(12), cross.T)
+    bonus = weight * class_entropy(POOL.detections)
+
+    def value(chosen):
+        block = posterior[np.ix_(chosen, chosen)]
+        if combine == "released":
+            block = block + np.diag(bonus[chosen])
+        rate = 0.5 * np.linalg.slogdet(np.eye(len(chosen)) + block / sigma**2)[1]
+        return rate + (bonus[chosen].sum() if combine == "additive" else 0)
+
+    chosen = []
+    for _ in range(k):
+        chosen.append(max(set(range(24)) - set(chosen), key=lambda j: value([*chosen, j])))
+    assert selection.indices.tolist() == chosen
+    assert selection.gains.sum() == pytest.approx(value(chosen), rel=1e-4)
+    assert selection.info["kernel_scale"] == pytest.approx(scale, rel=1e-5)
+    np.testing.assert_allclose(selection.scores, [value([j]) for j in range(24)], rtol=1e-3, atol=1e-5)
+
+
+def test_a_small_entropy_weight_is_coding_rate_and_a_large_one_is_entropy():
+    rate = select(entropy_weight=0)
+    assert select(entropy_weight=1e-9).indices.tolist() == rate.indices.tolist()
+    assert np.all(np.diff(rate.gains) <= 1e-9)
+    pool = take(POOL, np.flatnonzero(POOL.feats["roi_mask"].any(1)))  # frames without RoIs are copies of each other
+    entropy = class_entropy(pool.detections)
+    large = select(pool, entropy_weight=1e6)
+    np.testing.assert_allclose(entropy[large.indices], np.sort(entropy)[:-9:-1])
+    assert large.info["overlap_with_top_entropy"] > 0.8  # ties of entropy may be resolved otherwise
+    assert rate.info["entropy_gain_sum"] == 0
+
+
+def test_info_adds_up_and_is_plain():
+    selection = select()
+    info = selection.info
+    assert info["rate_gain_sum"] + info["entropy_gain_sum"] == pytest.approx(selection.gains.sum())
+    assert info["rate_gain_mean"] == pytest.approx(info["rate_gain_sum"] / 8)
+    assert info["proxy_loss_last"] < info["proxy_loss_first"]
+    assert info["proxy_loss_last"] < info["proxy_loss_mean"]
+    assert json.loads(json.dumps(info)) == info
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel": "last_layer"},
+        {"kernel": "linear"},
+        {"kernel": "rbf"},
+        {"kernel": "laplace"},
+        {"arrangement": "flatten"},
+        {"output": "full"},
+        {"rank": 64},
+        {"class_entropy": "released", "combine": "released"},
+    ],
+    ids=str,
+)
+def test_every_variant_selects_the_same_under_a_permutation_and_repeats(options):
+    order = np.random.default_rng(1).permutation(24)
+    shuffled = take(POOL, order)
+    first, second = select(**options), select(shuffled, **options)
+    assert POOL.ids[first.indices].tolist() == shuffled.ids[second.indices].tolist()
+
+
+def test_padding_rois_does_not_change_the_picks():
+    def padded(frames):
+        extra = {
+            name: np.zeros((len(frames), 3, *a.shape[2:]), a.dtype) for name, a in frames.feats.items() if a.ndim > 1
+        }
+        feats = {n: np.concatenate([a, extra[n]], 1) for n, a in frames.feats.items() if n != "embedding"}
+        return FrameSet(frames.ids, feats, frames.detections)
+
+    plain, wide = select(), select(padded(POOL), padded(LABELLED))
+    assert plain.indices.tolist() == wide.indices.tolist()
+    np.testing.assert_allclose(plain.gains, wide.gains, rtol=1e-4)
+
+
+def test_features_may_lie_on_disk_in_half_precision(tmp_path):
+    half = POOL.feats["roi_features"].astype(np.float16)
+    np.save(tmp_path / "x.npy", half)
+    on_disk = FrameSet(
+        POOL.ids, {**POOL.feats, "roi_features": np.load(tmp_path / "x.npy", mmap_mode="r")}, POOL.detections
+    )
+    in_memory = FrameSet(POOL.ids, {**POOL.feats, "roi_features": half}, POOL.detections)
+    assert select(on_disk, memory_gb=0).indices.tolist() == select(in_memory).indices.tolist()
+
+
+def test_frames_known_by_one_embedding_alone():
+    def bare(frames):
+        feats = {"embedding": frames.feats["embedding"]}
+        if "targets" in frames.feats:
+            feats["targets"] = frames.feats["targets"].mean(1)
+        return FrameSet(frames.ids, feats, frames.detections)
+
+    assert len(select(bare(POOL), bare(LABELLED)).indices) == 8
+
+
+def test_a_column_is_computed_for_no_more_than_the_picks(monkeypatch):
+    asked = []
+    observe = GreedyCodingRate._observe
+    monkeypatch.setattr(GreedyCodingRate, "_observe", lambda self, j: asked.append(j) or observe(self, j))
+    selection = select(amount=5)
+    assert len(asked) == 4
+    assert len(selection.indices) == 5
+
+
+def test_released_preset_ends_as_top_entropy_on_large_raw_features_and_ours_does_not():
+    """Ten large steps on raw features kill the released proxy head's units: its kernel becomes the same for all frames
+    and the entropy alone decides."""
+    with_rois = take(POOL, np.flatnonzero(POOL.feats["roi_mask"].any(1)))
+    pool, labelled = (
+        FrameSet(f.ids, {**f.feats, "roi_features": f.feats["roi_features"] * 100 + 300}, f.detections)
+        for f in (with_rois, LABELLED)
+    )
+    method = build_acquisition(yaml.safe_load((PRESETS / "kecor_released.yaml").read_text())["acquisition"])
+    released = method.select(pool, labelled, Budget(8), np.random.default_rng(0))
+    validate_selection(released, pool, Budget(8), "kecor")
+    assert released.info["proxy_loss_last"] > released.info["proxy_loss_mean"]
+    assert released.info["rate_gain_mean"] < 0.05
+    assert released.info["overlap_with_top_entropy"] == 1
+    ours = select(pool, labelled)
+    assert ours.info["proxy_loss_last"] < ours.info["proxy_loss_mean"]
+    assert ours.info["rate_gain_mean"] > 0.5
+    assert ours.info["overlap_with_top_entropy"] < 1
+
+
+@pytest.mark.parametrize("name", ["kecor", "kecor_released", "random", "entropy"])
+def test_presets_build(name):
+    section = yaml.safe_load((PRESETS / f"{name}.yaml").read_text())
+    assert list(section) == ["acquisition"]
+    build_acquisition(section["acquisition"])
+
+
+def test_the_default_preset_is_the_default():
+    section = yaml.safe_load((PRESETS / "kecor.yaml").read_text())["acquisition"]
+    assert vars(build_acquisition(section)) == vars(Kecor())
+
+
+def without(frames, name):
+    return FrameSet(frames.ids, {k: v for k, v in frames.feats.items() if k != name}, frames.detections)
+
+
+def test_what_is_missing_is_named():
+    with pytest.raises(SelectionError, match=r"kecor: .*targets"):
+        select(labelled=without(LABELLED, "targets"))
+    select(labelled=without(LABELLED, "targets"), kernel="rbf")
+    with pytest.raises(SelectionError, match=r"kecor: .*neither"):
+        select(pool=without(without(POOL, "roi_features"), "embedding"))
+    with pytest.raises(SelectionError, match="kecor: the pool carries no detections"):
+        select(pool=FrameSet(POOL.ids, POOL.feats))
+    with pytest.raises(SelectionError, match="kecor: no frame is labelled"):
+        select(labelled=FrameSet([]))
+
+
+def test_what_is_wrong_is_named():
+    wide = FrameSet(POOL.ids, {"embedding": np.zeros((24, 3))}, POOL.detections)
+    with pytest.raises(SelectionError, match="labelled frames have 8 inputs, of the pool 3"):
+        select(pool=wide)
+    broken = FrameSet(POOL.ids, {"embedding": np.full((24, 8), np.nan)}, POOL.detections)
+    with pytest.raises(SelectionError, match="kecor: frame 'p0000': its features are not finite"):
+        select(pool=broken)
+    with pytest.raises(SelectionError, match=r"kecor: the proxy head diverged: loss .* lower learning_rate"):
+        select(learning_rate=100.0, steps=5)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"kernel": "ntkk"},
+        {"combine": "both"},
+        {"sigma": 0},
+        {"rank": 0},
+        {"steps": 10.0},
+        {"learning_rate": "1e-3"},
+        {"entropy_weight": -1},
+    ],
+    ids=str,
+)
+def test_a_wrong_argument_is_named(options):
+    with pytest.raises(ConfigError, match=f"acquisition.{next(iter(options))}"):
+        Kecor(**options)
+
+
+def test_entropy_and_kecor_agree_that_a_frame_without_boxes_has_no_entropy():
+    empty = Detections(np.zeros((0, 7)), np.zeros(0), np.zeros(0, int), np.zeros((0, 3)))
+    pool = FrameSet(POOL.ids, POOL.feats, [empty] * 24)
+    assert not Entropy().select(pool, LABELLED, Budget(3), np.random.default_rng(0)).gains.any()
+    assert select(pool).info["entropy_gain_sum"] == 0
