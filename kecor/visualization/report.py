@@ -1,0 +1,140 @@
+"""The page that tells what an active-learning run did: ``report.html``, whole in one file, and ``curve.png``."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import yaml
+
+from kecor.datasets.kitti_files import read_split
+from kecor.datasets.kitti_index import read_index
+from kecor.errors import DataError
+from kecor.files import write_text
+from kecor.visualization import html
+from kecor.visualization.curves import write_curve
+from kecor.visualization.report_rounds import round_section
+from kecor.visualization.run_folder import RunRecord, number, read_run
+from kecor.visualization.wording import GLOSSARY, STAGES, counted, duration, figure, growth, whole
+
+FILES = [
+    ("summary.csv", "one line a round: the table above, to the last digit"),
+    ("curve.png", "the curve above"),
+    ("config.yaml", "all settings, as used"),
+    ("al_state.json", "frame ids by round, where the run stands"),
+    ("train_al.log", "what the run printed"),
+    ("round_*/checkpoint.pth", "the detector of a round"),
+    ("round_*/metrics.json", "its AP at every level"),
+    ("round_*/selection.json", "the frames picked with it"),
+    ("round_*/picks.png", "pictures of these frames"),
+]
+
+
+def update_report(work_dir: str | Path) -> Path:
+    """Write ``curve.png`` and ``report.html`` from what a run has left in its folder so far.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        DataError: the folder holds no summary.csv, or a file of the run cannot be read.
+    """
+    run = read_run(work_dir)
+    curve = run.folder / "curve.png"
+    write_curve(run.rows, curve, run.classes)
+    body = [
+        f"<header><h1>Active learning: {escape(_method(run))} on {escape(_data(run))}</h1>",
+        html.paragraph(headline(run, _n_frames(run)), "lead"),
+        _cards(run),
+        "</header>",
+        "<h2>What each labelled box bought</h2>",
+        html.picture(curve, "Average precision against labelled boxes"),
+        html.paragraph("Read from left to right: each point is one round, trained on all boxes labelled by then."),
+        "<h2>Rounds</h2>",
+        _rounds_table(run),
+        *(round_section(record, run) for record in run.rounds),
+        "<h2>What the numbers mean</h2>",
+        html.definitions(GLOSSARY),
+        "<h2>Files</h2>",
+        _files(run),
+    ]
+    path = run.folder / "report.html"
+    write_text(path, html.page(f"Active learning: {_method(run)}", body))
+    return path
+
+
+def headline(run: RunRecord, n_frames: int | None = None) -> str:
+    """One plain sentence: what was run, its cost and its outcome; ``n_frames`` is the size of the training split."""
+    first, last = run.rows[0], run.rows[-1]
+    seed = f" (seed {last['seed']})" if last.get("seed") else ""
+    frames = counted(last["frames"], "frame", "frames")
+    if n_frames is not None:
+        frames = f"{whole(last['frames'])} of {counted(n_frames, 'frame', 'frames')}"
+    text = f"{_method(run)}{seed} has labelled {frames}, {counted(last['boxes'], 'box', 'boxes')}"
+    if len(run.rows) == 1:
+        found = [f"{c} {figure(last[f'{c}_3d']) or html.DASH}" for c in run.classes]
+        return f"{text}, for the first detector; its 3D AP in percent: {', '.join(found)}."
+    moves = []
+    for name in run.classes:
+        before, after = (figure(row[f"{name}_3d"]) or html.DASH for row in (first, last))
+        moves.append(f"for {name} from {before} to {after}")
+    rounds = counted(len(run.rows) - 1, "round", "rounds")
+    return f"{text}, in {rounds} of selection; 3D AP in percent went {', '.join(moves)}."
+
+
+def _method(run: RunRecord) -> str:
+    return run.rows[-1].get("method") or "unnamed method"
+
+
+def _data(run: RunRecord) -> str:
+    data = run.config.get("data", {})
+    return Path(str(data["root"])).name or "the data set" if data.get("root") else "the data set"
+
+
+def _n_frames(run: RunRecord) -> int | None:
+    """Frames of the training split, where the data set still lies where the config says."""
+    data = run.config.get("data", {})
+    if data.get("type") != "kitti" or not data.get("root"):
+        return None
+    try:
+        listed = read_split(data["root"], data.get("train_split", "train"))
+        return len(set(listed) - set(read_index(Path(data["root"])).excluded))
+    except DataError:
+        return None
+
+
+def _cards(run: RunRecord) -> str:
+    last = run.rows[-1]
+    cards = [(whole(last["frames"]), "frames labelled"), (whole(last["boxes"]), "boxes labelled")]
+    for name in run.classes:
+        before, after = (figure(row[f"{name}_3d"]) or html.DASH for row in (run.rows[0], last))
+        value = after if len(run.rows) == 1 else f"{before} → {after}"
+        cards.append((value, f"{name} 3D AP, moderate (%)"))
+    seconds = [number(row.get(f"seconds_{stage}")) or 0.0 for row in run.rows for stage in STAGES]
+    cards.append((duration(sum(seconds)), "computing time"))
+    items = "".join(f'<div class="card"><b>{escape(str(v))}</b><span>{escape(t)}</span></div>' for v, t in cards)
+    return f'<div class="cards">{items}</div>'
+
+
+def _rounds_table(run: RunRecord) -> str:
+    kinds = [(c, f"{c}_{view}{end}") for c in run.classes for end in ("", "_loose") for view in ("3d", "bev")]
+    headers = ["Round", "Frames", "Boxes", "Cost"]
+    groups = [("", 4), *((f"{c}, {how}", 2) for c in run.classes for how in ("strict", "loose"))]
+    rows = []
+    for row in run.rows:
+        spent = [growth(row["frames"], row.get("new_frames")), growth(row["boxes"], row.get("new_boxes"))]
+        rows.append([row["round"], *spent, whole(row.get("cost")), *(figure(row.get(key)) for _, key in kinds)])
+    quality = html.table([*headers, *(["3D", "BEV"] * (len(kinds) // 2))], rows, groups)
+    times = [[row["round"], *(duration(row.get(f"seconds_{s}")) for s in STAGES)] for row in run.rows]
+    note = html.paragraph("AP in percent, R40, moderate. In brackets: what was new in the round.", "note")
+    return quality + note + "<h3>Time by stage</h3>" + html.table(["Round", *(s.capitalize() for s in STAGES)], times)
+
+
+def _files(run: RunRecord) -> str:
+    found = [(name, what) for name, what in FILES if any(run.folder.glob(name))]
+    rows = "".join(f"<dt><code>{escape(name)}</code></dt><dd>{escape(what)}</dd>" for name, what in found)
+    place = f"<p>In <code>{escape(str(run.folder.resolve()))}</code>:</p><dl>{rows}</dl>"
+    if not run.config:
+        return place
+    settings = yaml.safe_dump(run.config, sort_keys=False)
+    return place + html.collapsed("All settings", f"<pre>{escape(settings)}</pre>")

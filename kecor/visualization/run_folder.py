@@ -1,0 +1,126 @@
+"""What an active-learning run left in its folder, as far as it came."""
+
+from __future__ import annotations
+
+import csv
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kecor.errors import DataError
+from kecor.files import read_json
+
+
+@dataclass
+class RoundRecord:
+    """One round on disk.
+
+    Attributes:
+        number: 0 for the initial frames.
+        folder: where its files are; it may be missing.
+        row: its line of summary.csv, as text.
+        selection: selection.json, or None when nothing was selected (yet).
+        metrics: metrics.json, or None.
+        picture: picks.png, or None.
+    """
+
+    number: int
+    folder: Path
+    row: dict[str, str]
+    selection: dict[str, Any] | None = None
+    metrics: dict[str, Any] | None = None
+    picture: Path | None = None
+
+
+@dataclass
+class RunRecord:
+    """One run on disk. ``classes`` are those with an AP column; ``config`` and ``state`` are empty when absent."""
+
+    folder: Path
+    rows: list[dict[str, str]]
+    rounds: list[RoundRecord]
+    classes: list[str]
+    config: dict[str, Any] = field(default_factory=dict)
+    state: dict[str, Any] = field(default_factory=dict)
+
+
+def number(value: Any) -> float | None:
+    """``value`` as a float; None for a missing, empty or non-finite one and for what is no number."""
+    try:
+        result = float(value)
+    except (TypeError, ValueError):
+        return None
+    return result if math.isfinite(result) else None
+
+
+def read_summary(path: str | Path) -> list[dict[str, str]]:
+    """The rows of a summary.csv, one a round, values as text.
+
+    Raises:
+        DataError: the file is missing, has no row, or lacks the column ``round``, ``frames`` or ``boxes``.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file; tools/train_al.py writes it when the first round ends") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    if not rows:
+        raise DataError(f"{path}: holds no round yet")
+    for name in ("round", "frames", "boxes"):
+        for line, row in enumerate(rows, 2):
+            if number(row.get(name)) is None:
+                raise DataError(f"{path}:{line}: column {name!r} holds no number: {row.get(name)!r}")
+    return rows
+
+
+def read_run(work_dir: str | Path) -> RunRecord:
+    """All that a run's folder tells; files a run has not come to are left out.
+
+    Raises:
+        DataError: no summary.csv, or a file that is there and cannot be read.
+    """
+    folder = Path(work_dir)
+    rows = read_summary(folder / "summary.csv")
+    rounds = [_read_round(folder, row) for row in rows]
+    classes = [name.removesuffix("_3d") for name in rows[0] if name and name.endswith("_3d")]
+    state = _optional(folder / "al_state.json") or {}
+    return RunRecord(folder, rows, rounds, classes, _read_config(folder / "config.yaml"), state)
+
+
+def _read_round(folder: Path, row: dict[str, str]) -> RoundRecord:
+    index = int(float(row["round"]))
+    place = folder / f"round_{index:02d}"
+    picture = place / "picks.png"
+    return RoundRecord(
+        number=index,
+        folder=place,
+        row=row,
+        selection=_optional(place / "selection.json"),
+        metrics=_optional(place / "metrics.json"),
+        picture=picture if picture.is_file() else None,
+    )
+
+
+def _optional(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise DataError(f"{path}: expected a JSON object, got {type(value).__name__}")
+    return value
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    return config if isinstance(config, dict) else {}

@@ -1,0 +1,87 @@
+"""A run folder as active learning leaves it, with made-up numbers."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from kecor.structures import Detections, Frame
+from kecor.visualization.bird_eye import draw_picks
+
+CLASSES = ["Car", "Pedestrian", "Cyclist"]
+STAGES = ("train", "evaluate", "pool", "select", "label")
+
+
+def fake_frame(frame_id="000042", n_boxes=3, seed=0) -> tuple[Frame, Detections]:
+    """A flat road with boxes standing on it, and detections a little off."""
+    rng = np.random.default_rng(seed)
+    points = np.column_stack([rng.uniform(0, 60, 4000), rng.uniform(-30, 30, 4000), rng.normal(-1.7, 0.05, 4000)])
+    points = np.column_stack([points, rng.uniform(0, 1, 4000)]).astype(np.float32)
+    boxes = np.zeros((n_boxes, 7), np.float32)
+    boxes[:, 0], boxes[:, 1] = rng.uniform(8, 55, n_boxes), rng.uniform(-20, 20, n_boxes)
+    boxes[:, 2:6] = (-0.9, 4.0, 1.7, 1.5)
+    boxes[:, 6] = rng.uniform(-3, 3, n_boxes)
+    labels = np.arange(n_boxes) % 3
+    found = boxes + rng.normal(0, 0.2, boxes.shape).astype(np.float32)
+    frame = Frame(frame_id, points, boxes, np.array(CLASSES)[labels])
+    return frame, Detections(found, rng.uniform(0.2, 1, n_boxes), labels)
+
+
+def summary_row(number: int, method: str = "kecor") -> dict:
+    """A row of summary.csv; Cyclist has no strict value in round 0."""
+    row = {"round": number, "method": method, "seed": 7, "frames": 20 * (number + 1), "boxes": 100 + 90 * number}
+    row |= {"cost": row["frames"], "new_frames": 20, "new_boxes": 90 if number else 100}
+    for i, name in enumerate(CLASSES):
+        for end in ("", "_loose"):
+            for view in ("3d", "bev"):
+                row[f"{name}_{view}{end}"] = 61.27 - 20 * i + 7.5 * number + (12 if end else 0) + 3 * (view == "bev")
+    if number == 0:
+        row["Cyclist_3d"] = None
+    return row | {f"seconds_{stage}": 3.5 * (i + 1) + 60 * (i == 0) for i, stage in enumerate(STAGES)}
+
+
+def write_run(
+    folder: Path, n_rounds: int = 4, method: str = "kecor", note: str | None = None, pictures: bool = False
+) -> Path:
+    """Write the files of a run that has evaluated ``n_rounds`` rounds and selected after all but the last."""
+    rows = [summary_row(k, method) for k in range(n_rounds)]
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "summary.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    (folder / "config.yaml").write_text(yaml.safe_dump({"data": {"type": "kitti", "root": "data/made_up"}, "seed": 7}))
+    for k in range(n_rounds):
+        place = folder / f"round_{k:02d}"
+        place.mkdir(exist_ok=True)
+        levels = {"R11": [71.25, 52.5, 41.0], "R40": [73.125, 54.375, None]}
+        views = dict.fromkeys(("3d", "bev", "bbox", "aos"), levels)
+        metrics = {o: dict.fromkeys(CLASSES, views) for o in ("strict", "loose")}
+        (place / "metrics.json").write_text(json.dumps(metrics))
+        if k + 1 < n_rounds:
+            (place / "selection.json").write_text(json.dumps(selection(k, method, note)))
+        if pictures and k + 1 < n_rounds:
+            picks = [
+                (*fake_frame(f"{k}{i:05d}", 2 + i % 4, i), f"{k}{i:05d}, gain {2.5 - i / 9:.3g}") for i in range(8)
+            ]
+            draw_picks(picks, place / "picks.png", CLASSES)
+    return folder
+
+
+def selection(number: int, method: str, note: str | None) -> dict:
+    """A selection.json of 20 picks."""
+    info = {
+        "rate_gain_sum": 31.84159,
+        "entropy_gain_sum": 12.5,
+        "overlap_with_top_entropy": 0.35,
+        "proxy_loss_first": 1.75,
+        "proxy_loss_last": 0.0625,
+        "my_list": list(range(30)),
+        "note": note,
+    }
+    ids = [f"{number}{i:05d}" for i in range(20)]
+    gains = [2.5 - i / 9 for i in range(20)]
+    counts = [2 + i % 7 for i in range(20)]
+    return {"ids": ids, "gains": gains, "method": method, "predicted_boxes": counts, "info": info}
