@@ -1,0 +1,78 @@
+"""Checkpoints of ours: written whole or not at all, read without running any code of theirs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from kecor.errors import CheckpointError
+from kecor.files import write_atomic
+
+
+def save_checkpoint(detector: nn.Module, path: str | Path, meta: dict[str, Any] | None = None) -> None:
+    """Write ``{"state_dict", "meta"}`` atomically; ``meta`` holds plain numbers, texts, lists and dicts."""
+    write_checkpoint({"state_dict": cpu_weights(detector), "meta": meta or {}}, path)
+
+
+def load_checkpoint(detector: nn.Module, path: str | Path) -> dict[str, Any]:
+    """Load the weights of a checkpoint of ours into ``detector`` and return its ``meta``.
+
+    Raises:
+        CheckpointError: the file is missing or damaged, or its weights do not fit; then none is loaded.
+    """
+    checkpoint = read_checkpoint(path)
+    load_weights(detector, checkpoint["state_dict"], path)
+    return checkpoint["meta"]
+
+
+def write_checkpoint(checkpoint: dict[str, Any], path: str | Path) -> None:
+    """Write a dictionary of tensors and plain values atomically."""
+    write_atomic(path, lambda stream: torch.save(checkpoint, stream))
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """A dictionary with at least ``state_dict`` and ``meta``; its tensors are on the CPU.
+
+    Raises:
+        CheckpointError: the file is missing, damaged, holds anything but tensors and plain values, or is not ours.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # a damaged archive can fail in any way
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise CheckpointError(f"{path}: cannot be read, it is damaged or no checkpoint: {reason}") from error
+    if not isinstance(checkpoint, dict) or not {"state_dict", "meta"} <= checkpoint.keys():
+        raise CheckpointError(f"{path}: has no 'state_dict' and 'meta': it was not written by kecor")
+    return checkpoint
+
+
+def cpu_weights(module: nn.Module) -> dict[str, torch.Tensor]:
+    """The module's parameters and buffers by name, on the CPU."""
+    return {name: tensor.detach().cpu() for name, tensor in module.state_dict().items()}
+
+
+def load_weights(module: nn.Module, weights: dict[str, torch.Tensor], path: str | Path) -> None:
+    """Load ``weights`` when every name and shape fits.
+
+    Raises:
+        CheckpointError: lists what is missing, unexpected or misshapen; ``module`` is left as it was.
+    """
+    own = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
+    given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
+    wrong = [f"missing {name}" for name in own if name not in given]
+    wrong += [f"unexpected {name}" for name in given if name not in own]
+    wrong += [
+        f"misshapen {name}: {given[name]} in the file, {shape} in the detector"
+        for name, shape in own.items()
+        if given.get(name, shape) != shape
+    ]
+    if wrong:
+        listed = "; ".join(wrong[:8]) + (f"; and {len(wrong) - 8} more" if len(wrong) > 8 else "")
+        raise CheckpointError(f"{path}: does not fit this detector: {listed}")
+    module.load_state_dict(weights)
