@@ -1,0 +1,94 @@
+"""The rounds: train, evaluate, look at the pool, select, label; and again.
+
+A stage reads what earlier stages left on disk and ends by writing the state, so a run killed at any moment goes on at
+the stage it was in and ends with what an undisturbed run ends with.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from kecor.active.opening import Run, open_run
+from kecor.active.stages import STAGES
+from kecor.active.state import DONE
+from kecor.active.summary import Row, summary_rows, write_summary
+from kecor.config import Config
+from kecor.engine import launch
+from kecor.errors import StateError
+from kecor.visualization.report import update_report
+
+
+def run(
+    config: Config,
+    work_dir: Path,
+    *,
+    device: str = "cpu",
+    launcher: str = "none",
+    resume: bool = False,
+    pretrained: Path | None = None,
+    progress: bool = True,
+    log: Callable[[str], None] = print,
+) -> list[Row]:
+    """Run active learning as ``config`` says, and keep everything in ``work_dir``.
+
+    ``active.rounds`` selections are made; each state of the labelled set, the initial one and the last one included, is
+    trained on and evaluated. With several processes ``work_dir`` must be a folder they all see.
+
+    Returns:
+        The rows of summary.csv, one a round.
+
+    Raises:
+        KecorError: wrong input; a full disk. What is finished stays on disk and ``resume`` goes on from it.
+    """
+    work_dir = Path(work_dir)
+    device = launch.join(launcher, device)
+    say = log if launch.is_main() else (lambda message: None)
+    with _full_disk_explained(work_dir):
+        al = open_run(
+            config,
+            work_dir,
+            device=device,
+            launcher=launcher,
+            resume=resume,
+            pretrained=pretrained,
+            progress=progress,
+            log=say,
+        )
+        while al.state.stage != DONE:
+            stage, started = al.state.stage, time.perf_counter()
+            following = STAGES[stage](al)
+            seconds = time.perf_counter() - started
+            say(f"round {al.state.round}: {stage} done in {seconds:.1f} s")
+            al.state.finish(stage, following, seconds)
+            launch.first_on_main(lambda: al.state.save(work_dir))
+            if following == "train":
+                launch.first_on_main(lambda: _publish(al))
+        return launch.first_on_main(lambda: _publish(al))
+
+
+def _publish(al: Run) -> list[Row]:
+    """Rewrite summary.csv, curve.png and report.html from what the rounds left."""
+    rows = summary_rows(al.state, al.config, al.work_dir)
+    write_summary(rows, al.work_dir / "summary.csv")
+    update_report(al.work_dir)
+    return rows
+
+
+@contextlib.contextmanager
+def _full_disk_explained(work_dir: Path) -> Iterator[None]:
+    """Turn the many ways in which a full disk shows into one error that says what to do."""
+    try:
+        yield
+    except (OSError, RuntimeError) as error:
+        cause: BaseException | None = error
+        while cause is not None and getattr(cause, "errno", None) not in (errno.ENOSPC, errno.EDQUOT):
+            cause = cause.__cause__ or cause.__context__
+        if cause is None:
+            raise
+        raise StateError(
+            f"{work_dir}: the disk is full; make room and run again with --resume: every finished stage is kept"
+        ) from error

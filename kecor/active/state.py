@@ -1,0 +1,144 @@
+"""The state of a run on disk: enough to go on after a kill at any moment and to end where an undisturbed run ends."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kecor.config import Config
+from kecor.errors import DataError, StateError
+from kecor.files import read_json, write_atomic, write_json
+
+VERSION = 1
+STATE_FILE = "al_state.json"
+BACKUP_FILE = "al_state.json.bak"
+STAGES = ("train", "evaluate", "pool", "select", "label")
+DONE = "done"
+RUN_ONLY = ("data.root", "data.workers")
+"""Settings that say how or where to run, not what: they may change when a run resumes."""
+
+
+@dataclass
+class State:
+    """Where a run stands.
+
+    Attributes:
+        settings: the config by dotted key, without the run-only keys.
+        split_digest: SHA-256 of the ids of the training and validation split.
+        seed: the run's seed. method: the acquisition function's name.
+        frames: labelled frame ids by round; round 0 is the initial set, ``frames[k + 1]`` was picked in round k.
+        boxes: true boxes of the config's classes in each of them.
+        round: the round under way. stage: its stage under way, one of :data:`STAGES`, or :data:`DONE`.
+        seconds: of each finished stage, by round.
+    """
+
+    settings: dict[str, Any]
+    split_digest: str
+    seed: int
+    method: str
+    frames: list[list[str]]
+    boxes: list[int]
+    round: int = 0
+    stage: str = STAGES[0]
+    seconds: list[dict[str, float]] = field(default_factory=lambda: [{}])
+
+    def finish(self, stage: str, following: str, seconds: float) -> None:
+        """Note that ``stage`` of this round is finished and ``following`` comes next; ``label`` ends a round."""
+        self.seconds[self.round][stage] = round(seconds, 3)
+        self.stage = following
+        if stage == "label":
+            self.round += 1
+            self.seconds.append({})
+
+    def is_sound(self) -> bool:
+        """Whether the entries agree with one another."""
+        lengths = {len(self.frames), len(self.boxes), len(self.seconds), self.round + 1}
+        return self.stage in (*STAGES, DONE) and len(lengths) == 1
+
+    def save(self, work_dir: Path) -> None:
+        """Write the state atomically; the one before it is kept as the backup.
+
+        Raises:
+            OSError: it cannot be written (a full disk, say); the state on disk is then as it was.
+        """
+        path = work_dir / STATE_FILE
+        if path.exists():
+            before = path.read_bytes()
+            write_atomic(work_dir / BACKUP_FILE, lambda stream: stream.write(before))
+        digest = _digest(self.settings)
+        write_json(path, {"version": VERSION, "config_digest": digest, **dataclasses.asdict(self)})
+
+
+def load_state(work_dir: Path, settings: dict[str, Any], split_digest: str) -> State:
+    """The state in ``work_dir``, checked against the config and the data set it is to go on with.
+
+    Raises:
+        StateError: it is damaged, of another version, or of another config or split; the message lists what differs.
+    """
+    path = work_dir / STATE_FILE
+    state = _parse(path)
+    other = "or start a new run with another --work-dir"
+    if state.settings != settings:
+        was, now = ({key: repr(value) for key, value in d.items()} for d in (state.settings, settings))
+        keys = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
+        changes = "; ".join(f"{key}: was {was.get(key, 'unset')}, is {now.get(key, 'unset')}" for key in keys)
+        raise StateError(
+            f"{path}: the config has changed since the run began: {changes}; "
+            f"go back to the old values, which stand in {work_dir / 'config.yaml'}, {other}"
+        )
+    if state.split_digest != split_digest:
+        raise StateError(
+            f"{path}: the frame ids of data.train_split or data.val_split have changed since the run began; "
+            f"put the old split lists back, {other}"
+        )
+    return state
+
+
+def _parse(path: Path) -> State:
+    try:
+        values = read_json(path)
+        version, digest = values.pop("version"), values.pop("config_digest")
+        if version != VERSION:
+            raise StateError(
+                f"{path}: its version is {version}, this kecor reads version {VERSION}; go on with the kecor that "
+                f"wrote it, or start a new run with another --work-dir"
+            )
+        state = State(**values)
+        if digest != _digest(state.settings) or not state.is_sound():
+            raise ValueError("its entries contradict each other")
+    except (DataError, ValueError, KeyError, TypeError, AttributeError) as error:
+        backup = path.with_name(BACKUP_FILE)
+        advice = "start a new run with another --work-dir"
+        if backup.exists():
+            advice = f"copy {backup.name}, the state one stage earlier, over it and --resume"
+        raise StateError(f"{path}: the state is damaged ({error}); {advice}") from error
+    return state
+
+
+def settings_of(config: Config, **extra: Any) -> dict[str, Any]:
+    """The config by dotted key, without the run-only keys, in the form JSON gives back; ``extra`` is added as it is."""
+    flat: dict[str, Any] = dict(extra)
+
+    def walk(prefix: str, value: Any) -> None:
+        if isinstance(value, dict) and value:
+            for key, item in value.items():
+                walk(f"{prefix}.{key}" if prefix else str(key), item)
+        elif prefix not in RUN_ONLY:
+            flat[prefix] = value
+
+    walk("", dataclasses.asdict(config))
+    return json.loads(json.dumps(flat))
+
+
+def digest_of_splits(train: Sequence[str], val: Sequence[str]) -> str:
+    """SHA-256 of two lists of frame ids."""
+    return _digest([list(train), list(val)])
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()

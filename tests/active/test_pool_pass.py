@@ -1,0 +1,133 @@
+"""The pool pass with a detector whose every answer is known beforehand."""
+
+import numpy as np
+import pytest
+
+from kecor.active import feature_store, pool_pass
+from kecor.active.oracle import SimulatedOracle
+from kecor.active.pool_pass import frame_sets, stored_detections
+from kecor.errors import CheckpointError
+from kecor.structures import Detections, Frame, FrameOutputs
+
+IDS = [f"{i:03d}" for i in range(7)]
+CLASSES = ["Car", "Pedestrian"]
+N_ROIS = 4
+CAR = np.array([10, 0, -1, 4, 1.6, 1.5, 0.3], np.float32)
+
+
+class Data:
+    """Every frame holds one car at CAR, shifted by its number along y."""
+
+    def read(self, frame_id, labels=True):
+        box = CAR + np.float32([0, int(frame_id), 0, 0, 0, 0, 0])
+        points = np.zeros((5, 4), np.float32)
+        return Frame(frame_id, points, box[None], np.array(["Car"])) if labels else Frame(frame_id, points)
+
+
+def outputs_of(frame_id):
+    """Frame n: n % 3 detections and n % (N_ROIS + 1) RoIs, the first one right on its car; features are n and above."""
+    n = int(frame_id)
+    rois, boxes = n % (N_ROIS + 1), n % 3
+    found = Detections(
+        np.full((boxes, 7), n, np.float32), np.full(boxes, 0.5), np.ones(boxes, int), np.ones((boxes, 2))
+    )
+    roi_boxes = np.tile(CAR + np.float32([0, n, 0, 0, 0, 0, 0]), (rois, 1)) + 50 * np.arange(rois)[:, None]
+    features = n + np.arange(rois * 3, dtype=np.float32).reshape(rois, 3)
+    return FrameOutputs(found, roi_boxes, features, np.linspace(1, 0.5, rois), np.zeros(rois, int), np.full(2, n))
+
+
+@pytest.fixture
+def described(monkeypatch):
+    """Names of the frames that were described, batch by batch."""
+    seen = []
+
+    def describe(detector, samples, *, batch_size, **settings):
+        for start in range(0, len(samples.ids), batch_size):
+            ids = samples.ids[start : start + batch_size]
+            assert not samples.training
+            assert all(len(samples.read(i).boxes) == 0 for i in ids)
+            seen.append(ids)
+            yield ids, [detector(i) for i in ids]
+
+    class Plain:
+        def __init__(self, read, ids, data, training):
+            self.read, self.ids, self.training = read, list(ids), training
+
+    monkeypatch.setattr(pool_pass, "describe_batches", describe)
+    monkeypatch.setattr(pool_pass, "Samples", Plain)
+    monkeypatch.setattr(feature_store, "CHUNK", 4)
+    return seen
+
+
+def make_pass(folder, needs, load=lambda: outputs_of):
+    oracle = SimulatedOracle(Data(), bought=IDS[5:])
+    settings = {"device": "cpu", "batch_size": 2, "n_rois": N_ROIS, "amp": "none", "progress": False}
+    return oracle, pool_pass.pool_pass(load, oracle, IDS, folder, frozenset(needs), None, **settings)
+
+
+def test_frame_sets_hold_what_the_detector_said(tmp_path, described):
+    oracle, store = make_pass(tmp_path, {"roi_features", "embedding", "detections"})
+    pool, labelled = frame_sets(store, 5, oracle, CLASSES)
+    assert list(pool.ids) + list(labelled.ids) == IDS
+    for part in (pool, labelled):
+        for row, frame_id in enumerate(part.ids):
+            said = outputs_of(frame_id)
+            rois = len(said.roi_boxes)
+            np.testing.assert_array_equal(part.feats["roi_mask"][row], np.arange(N_ROIS) < rois)
+            np.testing.assert_array_equal(part.feats["roi_features"][row, :rois], said.roi_features)
+            assert not part.feats["roi_features"][row, rois:].any()
+            np.testing.assert_allclose(part.feats["roi_scores"][row, :rois], said.roi_scores)
+            np.testing.assert_array_equal(part.feats["embedding"][row], said.embedding)
+            np.testing.assert_array_equal(part.detections[row].boxes, said.detections.boxes)
+            np.testing.assert_array_equal(part.detections[row].labels, said.detections.labels)
+            assert part.detections[row].n_points is None
+    assert pool.feats["roi_features"].dtype == np.float16
+    assert "targets" not in pool.feats
+    assert not {"roi_boxes", "roi_labels"} & pool.feats.keys()
+
+
+def test_targets_are_those_of_the_rois_against_the_bought_labels(tmp_path, described):
+    oracle, store = make_pass(tmp_path, {"roi_features"})
+    _, labelled = frame_sets(store, 5, oracle, CLASSES)
+    targets = labelled.feats["targets"]  # frame 005 has no RoI, frame 006 one, on its car
+    assert targets.shape == (2, N_ROIS, len(CLASSES) + 7)
+    np.testing.assert_allclose(targets[1, 0], [1, 0, 0, 0, 0, 0, 0, 0, 0], atol=1e-5)
+    assert not targets[0].any()
+    assert not targets[1, 1:].any()
+
+
+@pytest.mark.parametrize("need", ["roi_features", "embedding", "detections"])
+def test_only_what_is_needed_is_kept(tmp_path, described, need):
+    oracle, store = make_pass(tmp_path, {need})
+    pool, _ = frame_sets(store, 5, oracle, CLASSES)
+    expected = {"roi_features": {"roi_features", "roi_mask", "roi_scores"}, "embedding": {"embedding"}}
+    assert pool.feats.keys() == expected.get(need, set())
+    assert bool(pool.detections) == (need == "detections")
+    assert len(stored_detections(store)) == (len(IDS) if need == "detections" else 0)
+
+
+def test_a_killed_pass_goes_on_at_the_next_chunk_and_a_finished_one_needs_no_detector(tmp_path, described):
+    def dies_at_005(frame_id):
+        if frame_id == "005":
+            raise KeyboardInterrupt
+        return outputs_of(frame_id)
+
+    with pytest.raises(KeyboardInterrupt):
+        make_pass(tmp_path, {"detections"}, lambda: dies_at_005)
+    described.clear()
+    make_pass(tmp_path, {"detections"})
+    assert described == [["004", "005"], ["006"]]
+    described.clear()
+    make_pass(tmp_path, {"detections"}, load=None)
+    assert described == []
+
+
+def test_features_that_are_not_finite_are_an_error_that_names_the_frame(tmp_path, described):
+    def diverged(frame_id):
+        said = outputs_of(frame_id)
+        if frame_id == "003":
+            said.roi_features[0, 0] = np.inf
+        return said
+
+    with pytest.raises(CheckpointError, match=r"frame 003.*roi_features"):
+        make_pass(tmp_path, {"roi_features"}, lambda: diverged)
