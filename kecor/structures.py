@@ -143,7 +143,8 @@ class FrameSet:
 class Budget:
     """What one round may spend. A frame costs ``cost_frame + cost_box * boxes``.
 
-    Predicted boxes are charged when frames are selected, true boxes when their labels arrive.
+    Predicted boxes are charged when frames are selected, true boxes when their labels arrive. Where frames themselves
+    are free, a frame without boxes is charged as one box, so that a budget always bounds what it buys.
     """
 
     amount: float
@@ -158,7 +159,8 @@ class Budget:
 
     def costs(self, n_boxes: np.ndarray) -> np.ndarray:
         """(N,) float64 cost of frames with ``n_boxes`` boxes each."""
-        return self.cost_frame + self.cost_box * np.asarray(n_boxes, dtype=np.float64)
+        least = 1 if self.cost_frame == 0 else 0
+        return self.cost_frame + self.cost_box * np.maximum(np.asarray(n_boxes, dtype=np.float64), least)
 
 
 @dataclass

@@ -45,6 +45,7 @@ def test_frame_set_counts_boxes():
 
 def test_budget_charges_frames_and_boxes():
     assert Budget(10, cost_frame=1, cost_box=0.5).costs(np.array([0, 4])).tolist() == [1.0, 3.0]
+    assert Budget(10, cost_frame=0, cost_box=1).costs(np.array([0, 4])).tolist() == [1.0, 4.0]
     with pytest.raises(ValueError, match="negative"):
         Budget(-1)
     with pytest.raises(ValueError, match="above zero"):

@@ -138,6 +138,6 @@ def validate_selection(selection: Selection, pool: FrameSet, budget: Budget, met
     if not within(cost, budget.amount, budget):
         fail(f"{len(indices)} frames cost {cost:g}, over the budget of {budget.amount:g}")
     try:
-        json.dumps(selection.info)
+        json.dumps(selection.info, allow_nan=False)
     except (TypeError, ValueError) as error:
         fail(f"info cannot be written as JSON: {error}")
