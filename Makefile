@@ -6,10 +6,13 @@ PYTHON ?= $(firstword $(foreach p,python3.11 python3.12 python3.10 python3,$(she
 PY := .venv/bin/python
 INSTALLED := .venv/.installed
 
+# Threads of torch's OpenMP that spin for long bring training to a crawl when another process wants a core.
+export GOMP_SPINCOUNT ?= 10000
+
 .PHONY: demo test setup
 
 demo: setup
-	$(PY) tools/create_data.py simulated --out data/simulated --frames 400 --seed 0
+	$(PY) tools/create_data.py simulated --out data/simulated --frames 320 --seed 0
 	$(PY) tools/train_al.py configs/simulated/second_small_kecor.yaml --work-dir work_dirs/demo --resume
 
 test: setup

@@ -16,6 +16,8 @@ from kecor.tables import format_table
 METRICS = "metrics.json"
 MODERATE = 1
 VIEWS = ("3d", "bev")
+NOTE = """AP in percent, R40, moderate. 3D: official overlaps (Car 0.7, others 0.5). BEV loose: from above, 0.5 and 0.25.
+frames and boxes: all that was labelled and paid for, the initial set included."""
 Row = dict[str, Any]
 
 
@@ -65,7 +67,9 @@ def write_summary(rows: Sequence[Row], path: Path) -> None:
 
 
 def summary_table(rows: Sequence[Row], classes: Sequence[str]) -> str:
-    """The rows as text: what was labelled, moderate R40 AP in 3D at strict overlaps, seconds of each stage."""
-    columns = ["round", "frames", "boxes", *(f"{c}_3d" for c in classes), *(f"seconds_{s}" for s in STAGES)]
-    headers = ["round", "frames", "boxes", *(f"{c} 3D AP" for c in classes), *(f"{s} s" for s in STAGES)]
-    return format_table(headers, [[row[name] for name in columns] for row in rows])
+    """The rows as text: what was labelled, moderate R40 AP at strict and loose overlaps, seconds of each stage."""
+    aps = [(f"{c}_{key}", f"{c} {name}") for c in classes for key, name in (("3d", "3D"), ("bev_loose", "BEV loose"))]
+    columns = ["round", "frames", "boxes", *(key for key, _ in aps), *(f"seconds_{s}" for s in STAGES)]
+    headers = ["round", "frames", "boxes", *(name for _, name in aps), *(f"{s} s" for s in STAGES)]
+    table = format_table(headers, [[row[name] for name in columns] for row in rows])
+    return f"{table}\n{NOTE}"

@@ -10,6 +10,8 @@ from torch import Tensor
 DIRECTION_OFFSET = 0.78539
 DIRECTION_BINS = 2
 PERIOD = 2 * math.pi / DIRECTION_BINS
+LARGEST_LOG_RATIO = math.log(1000 / 16)
+"""A box is at most so much larger or smaller than its anchor (as in Detectron): an untrained head stays finite."""
 
 
 def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
@@ -27,13 +29,13 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
 
 
 def decode(residuals: Tensor, anchors: Tensor) -> Tensor:
-    """(..., 7) boxes; the inverse of :func:`encode`."""
+    """(..., 7) boxes; the inverse of :func:`encode` up to LARGEST_LOG_RATIO."""
     diagonal = anchors[..., 3:5].norm(dim=-1, keepdim=True)
     return torch.cat(
         [
             residuals[..., :2] * diagonal + anchors[..., :2],
             residuals[..., 2:3] * anchors[..., 5:6] + anchors[..., 2:3],
-            torch.exp(residuals[..., 3:6]) * anchors[..., 3:6],
+            torch.exp(residuals[..., 3:6].clamp(-LARGEST_LOG_RATIO, LARGEST_LOG_RATIO)) * anchors[..., 3:6],
             residuals[..., 6:7] + anchors[..., 6:7],
         ],
         dim=-1,

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.model import BaseModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from kecor import ops
 from kecor.config import DataConfig
 from kecor.detectors.grid import Grid
 from kecor.detectors.post_processing import to_numpy
-from kecor.errors import KecorError
+from kecor.errors import ConfigError, KecorError
 from kecor.structures import Detections, FrameOutputs
 
 
@@ -64,6 +64,18 @@ class Detector(BaseModel):
         if mode == "tensor":
             return self.run_stages(batch)
         raise ValueError(f"mode {mode!r} is none of loss, predict, tensor")
+
+    def set_norm_momentum(self, momentum: float) -> None:
+        """Set the momentum of every batch normalisation.
+
+        Raises:
+            ConfigError: it is not in (0, 1].
+        """
+        if not 0 < momentum <= 1:
+            raise ConfigError(f"detector.norm_momentum: {momentum} is not above 0 and at most 1")
+        for layer in self.modules():
+            if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+                layer.momentum = momentum
 
     def run_stages(self, batch: dict) -> dict:
         """The batch with the results of all stages added."""

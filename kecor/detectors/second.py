@@ -32,6 +32,8 @@ class Second(Detector):
         backbone_2d: arguments of :class:`~kecor.detectors.bev_backbone.BEVBackbone`.
         dense_head: arguments of :class:`~kecor.detectors.anchor_head.AnchorHead`.
         post_processing: arguments of :class:`~kecor.detectors.post_processing.PostProcessing`.
+        norm_momentum: how fast the running statistics of batch normalisation follow the batches. The published 0.01
+            needs several hundred batches, more than a short training has.
 
     Raises:
         ConfigError: unknown or unusable arguments.
@@ -46,6 +48,7 @@ class Second(Detector):
         backbone_2d: dict[str, Any] | None = None,
         dense_head: dict[str, Any] | None = None,
         post_processing: dict[str, Any] | None = None,
+        norm_momentum: float = 0.01,
     ):
         super().__init__(data)
         self.backbone_3d = build_stage("detector.backbone_3d", "voxel_backbone", backbone_3d, self.grid)
@@ -60,6 +63,7 @@ class Second(Detector):
         check_arguments(PostProcessing, post_processing or {}, "detector.post_processing")
         self.post_processing = PostProcessing(**(post_processing or {}))
         self.roi_feature_channels = channels
+        self.set_norm_momentum(norm_momentum)
 
     def loss(self, data: dict) -> dict[str, Tensor]:
         """``loss_cls``, ``loss_loc`` and ``loss_dir``."""

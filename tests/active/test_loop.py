@@ -93,7 +93,7 @@ def test_every_round_leaves_its_files_and_its_row(data, reference):
     assert [int(row["new_frames"]) for row in table] == [4, 3, 3]
     assert [row["frames"] for row in rows] == [4, 7, 10]
     assert {"Car_3d", "Car_bev_loose", "Pedestrian_3d_loose", "seconds_label"} <= table[0].keys()
-    assert "Pedestrian 3D AP" in summary_table(rows, ["Car", "Pedestrian"])
+    assert "Pedestrian BEV loose" in summary_table(rows, ["Car", "Pedestrian"])
 
 
 def test_the_same_config_and_seed_give_the_same_run_bit_for_bit(data, reference, tmp_path):

@@ -103,3 +103,9 @@ def test_without_boxes_everything_is_background():
     labels, residuals = assign(anchors, torch.zeros(0, 7), 1, 0.5, 0.35)
     assert (labels == BACKGROUND).all()
     assert residuals.abs().max() == 0
+
+
+def test_decoding_stays_finite_whatever_a_head_says():
+    anchors = torch.tensor([[10.0, 0.0, -1.0, 3.9, 1.6, 1.56, 0.0]])
+    boxes = box_coder.decode(torch.tensor([[0.0, 0.0, 0.0, 300.0, -300.0, 0.0, 0.0]]), anchors)
+    torch.testing.assert_close(boxes[0, 3:6], torch.tensor([3.9 * 62.5, 1.6 / 62.5, 1.56]))

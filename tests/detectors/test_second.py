@@ -31,10 +31,7 @@ def section(name: str) -> dict:
 
 def overfit(steps: int):
     """A detector trained on one frame, and the loss of each step."""
-    detector = build_detector(SMALL, tiny_data(), seed=0).train()
-    for module in detector.modules():
-        if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
-            module.momentum = 0.2  # so few steps would not move the statistics at 0.01
+    detector = build_detector({**SMALL, "norm_momentum": 0.2}, tiny_data(), seed=0).train()
     optimizer = OptimWrapper(torch.optim.Adam(detector.parameters(), lr=0.01), clip_grad={"max_norm": 10})
     batch = tiny_batch()
     losses = [detector.train_step(batch, optimizer)["loss"].item() for _ in range(steps)]
@@ -236,3 +233,12 @@ def test_classes_choose_their_anchors():
     assert turned.dense_head.spec_labels == [1, 0]
     with pytest.raises(ConfigError, match="'Truck'"):
         build_detector(SMALL, tiny_data(classes=["Car", "Truck"]))
+
+
+def test_norm_momentum_reaches_every_layer_and_is_checked():
+    detector = build_detector({**SMALL, "norm_momentum": 0.2}, tiny_data())
+    layers = [m for m in detector.modules() if isinstance(m, (torch.nn.BatchNorm1d, torch.nn.BatchNorm2d))]
+    assert len(layers) > 10
+    assert {layer.momentum for layer in layers} == {0.2}
+    with pytest.raises(ConfigError, match="norm_momentum"):
+        build_detector({**SMALL, "norm_momentum": 0.0}, tiny_data())

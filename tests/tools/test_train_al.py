@@ -43,7 +43,7 @@ def test_a_run_ends_with_a_table_and_where_the_results_are_and_is_not_begun_twic
     code, out, err = tool(config, "--work-dir", work, "--device", "cpu", "--cfg-options", "seed=3")
     assert (code, "error" in err) == (0, False)
     lines = out.splitlines()
-    header = next(i for i, line in enumerate(lines) if line.startswith("round  frames  boxes  Car 3D AP"))
+    header = next(i for i, line in enumerate(lines) if line.startswith("round  frames  boxes  Car 3D"))
     assert [line.split()[:2] for line in lines[header + 2 : header + 4]] == [["0", "3"], ["1", "5"]]
     assert lines[-3:] == [str(work / name) for name in ("summary.csv", "curve.png", "report.html")]
     assert all(Path(line).is_file() for line in lines[-3:])
