@@ -9,6 +9,7 @@ from pathlib import Path
 from kecor.cli import main_guard
 from kecor.config import load_config
 from kecor.engine import launch
+from kecor.engine.arguments import run_parser
 from kecor.engine.evaluate import result_table
 from kecor.engine.jobs import evaluate_job
 from kecor.engine.malloc import tune_malloc
@@ -19,16 +20,9 @@ EXAMPLE = """example:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="YAML config file")
+    parser = run_parser(__doc__, EXAMPLE, "work_dirs/CONFIG_SPLIT")
     parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="weights: ours or OpenPCDet's")
     parser.add_argument("--split", default="val", help="train, val (default), or the name of a split list")
-    parser.add_argument("--work-dir", type=Path, metavar="DIR", help="where to write (default: work_dirs/CONFIG_SPLIT)")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu or cuda")
-    parser.add_argument("--launcher", default="none", choices=launch.LAUNCHERS, help="how the processes were started")
-    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="override config values")
     return parser.parse_args()
 
 

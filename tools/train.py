@@ -9,6 +9,7 @@ from pathlib import Path
 from kecor.cli import main_guard
 from kecor.config import load_config
 from kecor.engine import launch
+from kecor.engine.arguments import add_training_arguments, run_parser
 from kecor.engine.evaluate import result_table
 from kecor.engine.jobs import train_job
 from kecor.engine.malloc import tune_malloc
@@ -19,16 +20,8 @@ EXAMPLE = """example:
 
 
 def parse_arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="YAML config file")
-    parser.add_argument("--work-dir", type=Path, metavar="DIR", help="where to write (default: work_dirs/CONFIG)")
-    parser.add_argument("--resume", action="store_true", help="go on with the training in the work dir")
-    parser.add_argument("--pretrained", type=Path, metavar="FILE", help="weights to start from, OpenPCDet's or ours")
-    parser.add_argument("--device", default="auto", help="auto (default), cpu or cuda")
-    parser.add_argument("--launcher", default="none", choices=launch.LAUNCHERS, help="how the processes were started")
-    parser.add_argument("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="override config values")
+    parser = run_parser(__doc__, EXAMPLE, "work_dirs/CONFIG")
+    add_training_arguments(parser)
     return parser.parse_args()
 
 

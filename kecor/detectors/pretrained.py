@@ -25,20 +25,29 @@ def load_pretrained(detector: nn.Module, path: str | Path) -> None:
         CheckpointError: a file that cannot be read so, or that does not fit the detector in every name and shape; the
             detector is left as it was.
     """
-    state = _read_state(Path(path))
     wanted = detector.state_dict()
-    state = {name: _current_layout(value, wanted.get(name)) for name, value in state.items()}
-    faults = [f"missing: {name}" for name in wanted if name not in state]
-    faults += [f"unexpected: {name}" for name in state if name not in wanted]
+    state = {name: _current_layout(value, wanted.get(name)) for name, value in _read_state(Path(path)).items()}
+    load_weights(detector, state, path)
+
+
+def load_weights(module: nn.Module, weights: dict[str, Tensor], path: str | Path) -> None:
+    """Load ``weights``, which came from ``path``, when every name and shape fits.
+
+    Raises:
+        CheckpointError: lists what is missing, unexpected or misshapen; ``module`` is left as it was.
+    """
+    wanted = module.state_dict()
+    faults = [f"missing: {name}" for name in wanted if name not in weights]
+    faults += [f"unexpected: {name}" for name in weights if name not in wanted]
     faults += [
-        f"shape of {name}: {list(state[name].shape)}, expected {list(value.shape)}"
+        f"shape of {name}: {list(weights[name].shape)}, expected {list(value.shape)}"
         for name, value in wanted.items()
-        if name in state and state[name].shape != value.shape
+        if name in weights and weights[name].shape != value.shape
     ]
     if faults:
         more = f"; and {len(faults) - SHOWN} more" if len(faults) > SHOWN else ""
         raise CheckpointError(f"{path}: does not fit the detector: {'; '.join(faults[:SHOWN])}{more}")
-    detector.load_state_dict(state)
+    module.load_state_dict(weights)
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from kecor.detectors.pretrained import load_weights
 from kecor.errors import CheckpointError
 from kecor.files import write_atomic
 
@@ -55,24 +56,3 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
 def cpu_weights(module: nn.Module) -> dict[str, torch.Tensor]:
     """The module's parameters and buffers by name, on the CPU."""
     return {name: tensor.detach().cpu() for name, tensor in module.state_dict().items()}
-
-
-def load_weights(module: nn.Module, weights: dict[str, torch.Tensor], path: str | Path) -> None:
-    """Load ``weights`` when every name and shape fits.
-
-    Raises:
-        CheckpointError: lists what is missing, unexpected or misshapen; ``module`` is left as it was.
-    """
-    own = {name: tuple(tensor.shape) for name, tensor in module.state_dict().items()}
-    given = {name: tuple(tensor.shape) for name, tensor in weights.items()}
-    wrong = [f"missing {name}" for name in own if name not in given]
-    wrong += [f"unexpected {name}" for name in given if name not in own]
-    wrong += [
-        f"misshapen {name}: {given[name]} in the file, {shape} in the detector"
-        for name, shape in own.items()
-        if given.get(name, shape) != shape
-    ]
-    if wrong:
-        listed = "; ".join(wrong[:8]) + (f"; and {len(wrong) - 8} more" if len(wrong) > 8 else "")
-        raise CheckpointError(f"{path}: does not fit this detector: {listed}")
-    module.load_state_dict(weights)

@@ -15,8 +15,9 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from kecor.config import ScheduleConfig
+from kecor.detectors.pretrained import load_weights
 from kecor.engine import launch
-from kecor.engine.checkpoints import cpu_weights, load_weights, read_checkpoint, write_checkpoint
+from kecor.engine.checkpoints import cpu_weights, read_checkpoint, write_checkpoint
 from kecor.engine.hooks import History
 from kecor.errors import CheckpointError, StateError
 

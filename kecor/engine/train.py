@@ -13,8 +13,9 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
 from kecor.config import ScheduleConfig
 from kecor.datasets.samples import Samples
+from kecor.detectors.pretrained import load_weights
 from kecor.engine import launch
-from kecor.engine.checkpoints import load_weights, read_checkpoint, save_checkpoint
+from kecor.engine.checkpoints import read_checkpoint, save_checkpoint
 from kecor.engine.device import autocast
 from kecor.engine.hooks import DivergenceHook, History, RecordHook, SeedHook
 from kecor.engine.loading import training_loader

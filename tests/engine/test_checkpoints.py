@@ -41,9 +41,9 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path):
     with pytest.raises(CheckpointError) as error:
         load_checkpoint(target, tmp_path / "a.pth")
     message = str(error.value)
-    assert "missing point.1.weight" in message
-    assert "unexpected extra.weight" in message
-    assert "misshapen box.1.weight: (8, 16) in the file, (7, 16) in the detector" in message
+    assert "missing: point.1.weight" in message
+    assert "unexpected: extra.weight" in message
+    assert "shape of box.1.weight: [8, 16], expected [7, 16]" in message
     assert same_weights(before, weights(target))
 
 
