@@ -45,7 +45,7 @@ class Oracle(BaseModel):
 
 @pytest.fixture(scope="module")
 def dataset() -> KittiDataset:
-    return KittiDataset(shared_data() / "kitti_mini", "val", CLASSES)
+    return KittiDataset(shared_data("kitti_mini"), "val", CLASSES)
 
 
 def run(dataset, detector, **more):

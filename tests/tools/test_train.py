@@ -38,7 +38,7 @@ def run_tool(name: str, *arguments: object) -> int:
 @pytest.fixture
 def config(tmp_path):
     """A tiny detector on three training and two validation frames."""
-    source = shared_data() / "kitti_mini"
+    source = shared_data("kitti_mini")
     data = tmp_path / "data"
     (data / "ImageSets").mkdir(parents=True)
     (data / "training").symlink_to(source / "training")
