@@ -7,7 +7,7 @@ PY := .venv/bin/python
 INSTALLED := .venv/.installed
 
 # Threads of torch's OpenMP that spin for long bring training to a crawl when another process wants a core.
-export GOMP_SPINCOUNT ?= 10000
+export GOMP_SPINCOUNT ?= 20000
 
 .PHONY: demo test setup
 
