@@ -17,7 +17,7 @@ METRICS = "metrics.json"
 MODERATE = 1
 VIEWS = ("3d", "bev")
 NOTE = """AP in percent, R40, moderate. 3D: at the official overlaps (Car 0.7, others 0.5).
-BEV loose: from above, at loose ones (Car 0.5, others 0.25).
+BEV loose: from above, at looser overlaps (Car 0.5, others 0.25).
 frames and boxes: all that was labelled and paid for, the initial set included."""
 Row = dict[str, Any]
 
