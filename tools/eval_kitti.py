@@ -14,8 +14,8 @@ from kecor.files import write_json
 from kecor.tables import format_table
 
 EXAMPLE = """example:
-  tools/eval_kitti.py --gt-dir data/kitti/training/label_2 --det-dir results --ids data/kitti/ImageSets/val.txt \\
-      --out ap.json
+  python tools/eval_kitti.py --gt-dir data/kitti/training/label_2 --det-dir results \\
+      --ids data/kitti/ImageSets/val.txt --out ap.json
 """
 
 

@@ -14,8 +14,8 @@ from kecor.visualization.report import update_report
 from kecor.visualization.results import read_detections
 
 EXAMPLE = """examples:
-  tools/visualize.py frame --root data/kitti --id 000007 --detections results/000007.txt --out 000007.png
-  tools/visualize.py report --work-dir work_dirs/kecor_small
+  python tools/visualize.py frame --root data/kitti --id 000007 --detections results/000007.txt --out 000007.png
+  python tools/visualize.py report --work-dir work_dirs/kecor_small
 """
 
 

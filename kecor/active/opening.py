@@ -95,6 +95,7 @@ def open_run(
     log(f"{name}, seed {config.seed}: {len(train_set)} frames to buy from, {len(val_set)} to evaluate on; {work_dir}")
 
     def begin() -> State:
+        """The state on disk, or that of a new run, whose first files are written."""
         settings = settings_of(config, pretrained=str(pretrained) if pretrained else None)
         splits = digest_of_splits(train_set.ids, val_set.ids)
         if has_run(work_dir, resume):

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from kecor.config import Config, dump_config
-from kecor.datasets import Samples, build_dataset
-from kecor.detectors import build_detector, load_pretrained
+from kecor.datasets import KittiDataset, Samples, build_dataset
+from kecor.detectors import Detector, build_detector, load_pretrained
 from kecor.engine import launch
 from kecor.engine.evaluate import evaluate
 from kecor.engine.train import train
@@ -58,19 +58,7 @@ def train_job(
         launcher=launcher,
         progress=progress,
     )
-    result = evaluate(
-        detector,
-        validation_set,
-        build_metric(config.evaluation),
-        data,
-        device=device,
-        batch_size=config.schedule.batch_size,
-        amp=config.schedule.amp,
-        progress="evaluate" if progress else None,
-    )
-    if launch.is_main():
-        write_json(work_dir / METRICS, result)
-    return result
+    return _measure(config, detector, validation_set, work_dir, device, progress)
 
 
 def evaluate_job(
@@ -99,15 +87,28 @@ def evaluate_job(
         raise StateError(f"{results}: holds the results of other frames ({others[0]}); choose another --work-dir")
     detector = build_detector(config.detector, data, config.seed)
     load_pretrained(detector, checkpoint)
+    return _measure(config, detector, dataset, work_dir, device, progress, results)
+
+
+def _measure(
+    config: Config,
+    detector: Detector,
+    dataset: KittiDataset,
+    work_dir: Path,
+    device: str,
+    progress: bool,
+    result_dir: Path | None = None,
+) -> dict[str, Any]:
+    """Evaluate on ``dataset`` as ``config`` says and write ``metrics.json``."""
     result = evaluate(
         detector,
         dataset,
         build_metric(config.evaluation),
-        data,
+        config.data,
         device=device,
         batch_size=config.schedule.batch_size,
         amp=config.schedule.amp,
-        result_dir=results,
+        result_dir=result_dir,
         progress="evaluate" if progress else None,
     )
     if launch.is_main():
