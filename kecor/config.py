@@ -125,11 +125,7 @@ def load_config(path: str | Path, options: typing.Sequence[str] = ()) -> Config:
 
 def parse_config(values: dict[str, Any], where: str = "config") -> Config:
     """The checked :class:`Config` of plain nested values; ``where`` names them in errors."""
-    for module in values.get("custom_imports") or []:
-        try:
-            __import__(module)
-        except ImportError as error:
-            raise ConfigError(f"{where}: custom_imports: {module!r} cannot be imported: {error}") from error
+    import_modules(values.get("custom_imports") or [], f"{where}: custom_imports")
     config = _fill(Config, values, "", where)
     for key, choices in CHOICES.items():
         section, name = key.split(".")
@@ -153,6 +149,31 @@ def dump_config(config: Config) -> str:
     return yaml.safe_dump(dataclasses.asdict(config), sort_keys=False)
 
 
+def parse_options(options: typing.Sequence[str], flag: str) -> dict[str, Any]:
+    """The nested values of ``key.sub=value`` options, given to the command-line argument ``flag``, read as YAML.
+
+    Raises:
+        ConfigError: an option has another form, or its value is no YAML.
+    """
+    values: dict[str, Any] = {}
+    for option in options:
+        _override(values, option, flag)
+    return _with_exponents(values)
+
+
+def import_modules(names: typing.Iterable[str], where: str) -> None:
+    """Import modules for what they register; ``where`` says in errors who named them.
+
+    Raises:
+        ConfigError: one cannot be imported.
+    """
+    for name in names:
+        try:
+            __import__(name)
+        except ImportError as error:
+            raise ConfigError(f"{where}: {name!r} cannot be imported: {error}") from error
+
+
 def _with_exponents(value: Any) -> Any:
     """``value`` with texts such as 1e-3, which YAML 1.1 does not read as numbers, made floats at any depth."""
     if isinstance(value, dict):
@@ -162,17 +183,20 @@ def _with_exponents(value: Any) -> Any:
     return float(value) if isinstance(value, str) and EXPONENT.fullmatch(value) else value
 
 
-def _override(values: dict[str, Any], option: str) -> None:
+def _override(values: dict[str, Any], option: str, flag: str = "--cfg-options") -> None:
     key, equals, text = option.partition("=")
     if not equals or not key:
-        raise ConfigError(f"--cfg-options {option!r}: expected key.sub=value")
+        raise ConfigError(f"{flag} {option!r}: expected key.sub=value")
     *parents, last = key.split(".")
     section = values
     for part in parents:
         section = section.setdefault(part, {})
         if not isinstance(section, dict):
-            raise ConfigError(f"--cfg-options {option!r}: {part} is no section")
-    section[last] = yaml.safe_load(text) if text else ""
+            raise ConfigError(f"{flag} {option!r}: {part} is no section")
+    try:
+        section[last] = yaml.safe_load(text) if text else ""
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{flag} {option!r}: the value is no YAML") from error
 
 
 def _unknown(where: str, section: str, key: str, known: typing.Iterable[str]) -> ConfigError:

@@ -11,19 +11,18 @@ from kecor.acquisition.base import take_within_budget, within
 from kecor.acquisition.uncertainty import class_entropy, require_detections
 from kecor.coding_rate import GreedyCodingRate, Pick
 from kecor.errors import ConfigError, SelectionError
-from kecor.ntk import KERNELS, KernelMatrix, ProxyFit, RoiFrames, build_kernel, fit_proxy, training_pairs
+from kecor.ntk.diagnostics import diagnose
+from kecor.ntk.frame_kernel import KernelOptions, frame_kernel, frame_targets
+from kecor.ntk.observed import ObservedKernel
+from kecor.ntk.proxy import ProxyFit
+from kecor.progress import progress_bar
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet, Selection
 
-CHOICES = {
-    "kernel": KERNELS,
-    "arrangement": ("per_roi", "flatten"),
-    "output": ("sum", "full"),
-    "class_entropy": ("shannon", "released"),
-    "combine": ("additive", "released"),
-}
-NUMBERS = {"sigma": float, "steps": int, "learning_rate": float, "batch_size": int, "rank": int}
-"""Arguments that must lie above zero."""
+SAMPLE = 256
+"""Pool frames whose posterior variance is computed anew to tell what the picks left."""
+CURVE = 50
+"""Points of the proxy head's loss curve that are kept."""
 
 
 @ACQUISITIONS.register_module("kecor")
@@ -35,11 +34,6 @@ class Kecor:
     entropy of its predicted classes. Greedy search; see :mod:`kecor.coding_rate`.
 
     Args:
-        kernel: ``ntk`` (empirical neural tangent kernel of a proxy head fitted on the labelled frames), ``last_layer``
-            of it, or ``linear``, ``rbf``, ``laplace`` on the frames' mean features, which need no proxy head.
-        arrangement: ``per_roi``: the head acts on one RoI, a frame is the score-weighted mean over its RoIs;
-            ``flatten``: the head acts on all RoIs of a frame side by side.
-        output: ``sum``: gradients of the summed outputs; ``full``: of every output (dearer by their number).
         sigma: noise level, in units of the labelled frames' mean kernel norm. The gain is linear in posterior variances
             far below sigma^2 and saturates, as a logarithm, far above it. Given 100 labelled frames the variances are
             about 0.1, ten times the default's sigma^2.
@@ -48,12 +42,8 @@ class Kecor:
         class_entropy: ``shannon``, or ``released``: classes without a box count one.
         combine: ``additive``, or ``released``: the weighted entropy is added to the kernel's diagonal inside the
             determinant.
-        standardise: standardise the head's inputs and targets by the labelled RoIs.
-        steps, learning_rate, batch_size: of Adam for the proxy head.
-        rank: project the ``ntk`` to so many dimensions; None keeps it exact.
-        require_convergence: whether a proxy head that is no better than at its start or than the mean is an error.
-        memory_gb: how much of the pool's and labelled frames' representations is kept rather than computed anew.
-        device: where the proxy head and the kernel are computed.
+        kernel, arrangement, output, standardise, steps, learning_rate, batch_size, rank, normalise, precision,
+            require_convergence, device: how frames are compared; :class:`~kecor.ntk.frame_kernel.KernelOptions`.
     """
 
     needs = frozenset({"detections", "roi_features"})
@@ -68,31 +58,46 @@ class Kecor:
         class_entropy: str = "shannon",
         combine: str = "additive",
         standardise: bool = True,
-        steps: int = 500,
+        steps: int = 200,
         learning_rate: float = 1e-3,
         batch_size: int = 512,
         rank: int | None = None,
+        normalise: bool = True,
+        precision: str = "float32",
         require_convergence: bool = True,
-        memory_gb: float = 4.0,
         device: str = "cpu",
     ) -> None:
-        _check_arguments(locals())
-        self.kernel, self.arrangement, self.output, self.rank = kernel, arrangement, output, rank
+        self.options = KernelOptions(
+            kernel=kernel,
+            arrangement=arrangement,
+            output=output,
+            standardise=standardise,
+            steps=steps,
+            learning_rate=learning_rate,
+            batch_size=batch_size,
+            rank=rank,
+            normalise=normalise,
+            precision=precision,
+            require_convergence=require_convergence,
+            device=device,
+        )
+        _check("sigma", sigma, isinstance(sigma, (int, float)) and 0 < sigma < np.inf, "a number above zero")
+        is_weight = isinstance(entropy_weight, (int, float)) and 0 <= entropy_weight < np.inf
+        _check("entropy_weight", entropy_weight, is_weight, "a number not below zero")
+        _check("class_entropy", class_entropy, class_entropy in ("shannon", "released"), "shannon or released")
+        _check("combine", combine, combine in ("additive", "released"), "additive or released")
         self.sigma, self.entropy_weight, self.combine = sigma, entropy_weight, combine
         self.absent_count_one = class_entropy == "released"
-        self.standardise, self.require_convergence = standardise, require_convergence
-        self.fit_options = {"steps": steps, "learning_rate": learning_rate, "batch_size": batch_size}
-        self.memory_gb, self.device = memory_gb, device
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
         """See :class:`~kecor.acquisition.base.Acquisition`. A proxy head needs ``targets`` in ``labelled``.
 
         ``info`` holds the size of both terms over the picks, the share of them that plain top-entropy would have
-        picked as well, and how the proxy fit went.
+        picked as well, how the proxy fit went, and what :mod:`kecor.ntk.diagnostics` says of the kernel.
 
         Raises:
             SelectionError: features, detections or targets are missing, misshapen or not finite; the proxy head
-                diverged; the kernel cannot be factorised.
+                diverged or learned nothing; the kernel cannot be factorised.
         """
         detections = require_detections(pool, "kecor")
         if len(pool) == 0:
@@ -101,107 +106,87 @@ class Kecor:
         order = np.argsort(pool.ids)
         entropy = class_entropy(detections, self.absent_count_one)[order]
         costs = budget.costs(pool.n_boxes())[order]
+        terms = {"bonus" if self.combine == "additive" else "inner": self.entropy_weight * entropy}
         try:
-            pool_kernel, labelled_kernel, fit = self._kernels(pool, labelled, generator)
-            greedy = self._greedy(pool_kernel, labelled_kernel, self.entropy_weight * entropy)
+            kernel, fit = frame_kernel(pool, labelled, self.options, generator)
+            targets = frame_targets(labelled)
+            greedy = GreedyCodingRate(kernel, self.sigma, **terms)
+            gains, before = greedy.gains(), greedy.variance.copy()
+            taken, picks = _walk(greedy, costs, budget)
+            rest = _spread(taken, len(pool))
+            before, after = before[rest], greedy.posterior(rest)
         except SelectionError as error:
             raise SelectionError(f"kecor: {error}") from error
         scores = np.empty(len(pool))
-        scores[order] = greedy.gains()
-        walked: list[Pick] = []
-
-        def walk():
-            for pick in greedy.picks(within(costs, budget.amount, budget)):
-                walked.append(pick)
-                yield pick.index
-
-        taken = take_within_budget(walk(), costs, budget)
-        picks = walked[: len(taken)]
-        info = self._info(picks, taken, entropy, fit, labelled_kernel.scale)
+        scores[order] = gains
+        info = self._terms(picks, taken, entropy) | {"sigma": self.sigma, "kernel_scale": kernel.scale} | _fit_info(fit)
+        info["diagnostics"] = self._diagnostics(kernel, labelled, targets, before, after)
         return Selection(order[taken], np.array([pick.gain for pick in picks]), scores, info)
 
-    def _kernels(
-        self, pool: FrameSet, labelled: FrameSet, generator: torch.Generator
-    ) -> tuple[KernelMatrix, KernelMatrix, ProxyFit | None]:
-        """The kernel over the pool and over the labelled frames, both scaled, and the fit behind them."""
-        if len(labelled) == 0:
-            raise SelectionError("no frame is labelled yet: start from a random round")
-        frames = RoiFrames(labelled, self.arrangement, device=self.device)
-        statistics = frames.statistics()
-        scaling = statistics if self.standardise else None
-        known, unknown = (RoiFrames(f, self.arrangement, scaling, device=self.device) for f in (labelled, pool))
-        if known.width != unknown.width:
-            raise SelectionError(f"features of labelled frames have {known.width} inputs, of the pool {unknown.width}")
-        fit = self._fit(known, labelled, generator) if self.kernel in ("ntk", "last_layer") else None
-        kernel = build_kernel(self.kernel, known, fit and fit.head, self.output, self.rank, generator)
-        half = self.memory_gb * 2**30 / 2
-        labelled_kernel = KernelMatrix(kernel, known, cache_bytes=half)
-        scale = float(labelled_kernel.diagonal().mean())
-        if not np.isfinite(scale) or scale <= 0:
-            raise SelectionError(f"the kernel's mean diagonal on the labelled frames is {scale}")
-        labelled_kernel.scale = scale
-        return KernelMatrix(kernel, unknown, scale, half), labelled_kernel, fit
-
-    def _fit(self, known: RoiFrames, labelled: FrameSet, generator: torch.Generator) -> ProxyFit:
-        if "targets" not in labelled.feats:
-            raise SelectionError(
-                f"kernel {self.kernel!r} needs feats['targets'] of the labelled frames to fit its proxy head"
-            )
-        pairs = training_pairs(known, labelled.feats["targets"])
-        fit = fit_proxy(*pairs, generator, standardise=self.standardise, **self.fit_options)
-        if self.require_convergence and not fit.converged:
-            raise SelectionError(
-                f"the proxy head diverged: loss {fit.loss_first:.4g} before the fit, {fit.loss_last:.4g} after "
-                f"{len(fit.losses)} steps, {fit.loss_mean:.4g} for the mean target; lower learning_rate or standardise"
-            )
-        return fit
-
-    def _greedy(self, pool: KernelMatrix, labelled: KernelMatrix, bonus: np.ndarray) -> GreedyCodingRate:
-        """The search, conditioned on the labelled frames; the entropy stands outside or inside the determinant."""
-        terms = {"bonus" if self.combine == "additive" else "inner": bonus}
-        cross, gram, diagonal = pool.cross(labelled), labelled.cross(labelled), pool.diagonal()
-        bad = ~(np.isfinite(diagonal) & np.isfinite(cross).all(1))
-        if bad.any():
-            frames = pool.frames
-            raise SelectionError(f"frame {str(frames.ids[frames.order[bad][0]])!r}: its kernel is not finite")
-        greedy = GreedyCodingRate(diagonal, pool.column, self.sigma, **terms)
-        greedy.condition(cross, gram)
-        return greedy
-
-    def _info(
-        self, picks: list[Pick], taken: np.ndarray, entropy: np.ndarray, fit: ProxyFit | None, scale: float
-    ) -> dict[str, Any]:
+    def _terms(self, picks: list[Pick], taken: np.ndarray, entropy: np.ndarray) -> dict[str, float]:
+        """The size of both terms and how far the picks are those of entropy alone."""
         rate = np.array([pick.rate_gain for pick in picks])
         rest = np.array([pick.gain for pick in picks]) - rate
         top = np.argsort(-entropy, kind="stable")[: len(picks)]
-        info = {
+        count = max(1, len(picks))
+        return {
             "rate_gain_sum": float(rate.sum()),
-            "rate_gain_mean": float(rate.mean()) if len(picks) else 0.0,
+            "rate_gain_mean": float(rate.sum()) / count,
             "entropy_gain_sum": float(rest.sum()),
-            "entropy_gain_mean": float(rest.mean()) if len(picks) else 0.0,
-            "overlap_with_top_entropy": len(np.intersect1d(top, taken)) / max(1, len(picks)),
-            "sigma": self.sigma,
-            "kernel_scale": scale,
+            "entropy_gain_mean": float(rest.sum()) / count,
+            "overlap_with_top_entropy": len(np.intersect1d(top, taken)) / count,
         }
-        if fit is not None:
-            info |= {
-                "proxy_loss_first": fit.loss_first,
-                "proxy_loss_last": fit.loss_last,
-                "proxy_loss_mean": fit.loss_mean,
-            }
-        return info
+
+    def _diagnostics(
+        self,
+        kernel: ObservedKernel,
+        labelled: FrameSet,
+        targets: np.ndarray | None,
+        before: np.ndarray,
+        after: np.ndarray,
+    ) -> dict[str, Any]:
+        """Of the kernel between the labelled frames, in the order in which they were handed over."""
+        place = np.argsort(np.argsort(labelled.ids))
+        gram = kernel.known[np.ix_(place, place)]
+        return diagnose(gram, labelled.ids, targets, self.sigma**2, before, after)
 
 
-def _check_arguments(given: dict[str, Any]) -> None:
-    for key, choices in CHOICES.items():
-        if given[key] not in choices:
-            raise ConfigError(f"acquisition.{key}: {given[key]!r} is none of {', '.join(choices)}")
-    for key, kind in NUMBERS.items():
-        value = given[key]
-        fits = isinstance(value, int if kind is int else (int, float)) and value > 0
-        if not fits and not (key == "rank" and value is None):
-            whole = "a whole number" if kind is int else "a number (written like 0.001)"
-            raise ConfigError(f"acquisition.{key}: expected {whole} above zero, got {value!r}")
-    for key in ("entropy_weight", "memory_gb"):
-        if not (isinstance(given[key], (int, float)) and given[key] >= 0):
-            raise ConfigError(f"acquisition.{key}: expected a number not below zero, got {given[key]!r}")
+def _walk(greedy: GreedyCodingRate, costs: np.ndarray, budget: Budget) -> tuple[np.ndarray, list[Pick]]:
+    """What the budget buys of the greedy order, and the picks it consists of, all of them observed."""
+    walked: list[Pick] = []
+
+    def order():
+        with progress_bar("select", None, "pick", delay=3.0) as bar:
+            for pick in greedy.picks(within(costs, budget.amount, budget)):
+                walked.append(pick)
+                yield pick.index
+                bar.update()
+
+    taken = take_within_budget(order(), costs, budget)
+    picks = walked[: len(taken)]
+    for pick in picks[-1:]:
+        greedy.observe(pick.index)
+    return taken, picks
+
+
+def _spread(taken: np.ndarray, n: int) -> np.ndarray:
+    """Positions of at most SAMPLE of the n frames, evenly spread over those that were not taken."""
+    rest = np.setdiff1d(np.arange(n), taken)
+    return rest[:: max(1, -(-len(rest) // SAMPLE))]
+
+
+def _fit_info(fit: ProxyFit | None) -> dict[str, Any]:
+    if fit is None:
+        return {}
+    losses = {"first": fit.loss_first, "last": fit.loss_last, "mean": fit.loss_mean}
+    info = {f"proxy_loss_{name}": _finite(value) for name, value in losses.items()}
+    return info | {"proxy_losses": [_finite(value) for value in fit.losses[:: -(-len(fit.losses) // CURVE)]]}
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None
+
+
+def _check(key: str, value: Any, fits: bool, wanted: str) -> None:
+    if not fits:
+        raise ConfigError(f"acquisition.{key}: expected {wanted}, got {value!r}")

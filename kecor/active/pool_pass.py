@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from kecor.active.feature_store import FeatureStore
 from kecor.active.oracle import SimulatedOracle
@@ -18,6 +16,7 @@ from kecor.detectors.roi_targets import roi_targets
 from kecor.engine import launch
 from kecor.engine.infer import describe_batches
 from kecor.errors import CheckpointError
+from kecor.progress import progress_bar
 from kecor.structures import Detections, FrameOutputs, FrameSet
 
 NEEDS = frozenset({"detections", "roi_features", "embedding"})
@@ -51,9 +50,9 @@ def pool_pass(
     missing = launch.first_on_main(lambda: list(store.missing()))
     if missing:
         detector, mine = load_detector(), launch.shard(missing)
-        hidden, interval = not progress or not launch.is_main(), 0.2 if sys.stderr.isatty() else 30.0
+        shown = progress and launch.is_main()
         total = sum(len(chunk) for _, chunk in mine)
-        with tqdm(total=total, desc="pool", unit="frame", disable=hidden, mininterval=interval) as bar:
+        with progress_bar("pool", total, "frame", shown=shown) as bar:
             for number, chunk in mine:
                 samples = Samples(oracle.read_unlabelled, chunk, data, training=False)
                 outputs: list[FrameOutputs] = []

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from kecor.acquisition import validate_selection
 from kecor.active.checks import CHECKPOINT, INITIAL, SELECTION
+from kecor.active.choose import choose
 from kecor.active.feature_store import FeatureStore
 from kecor.active.opening import Run
 from kecor.active.pool_pass import frame_sets, pool_pass, stored_detections
@@ -18,6 +16,7 @@ from kecor.engine import launch
 from kecor.engine.evaluate import evaluate
 from kecor.engine.train import train
 from kecor.files import read_json, write_json
+from kecor.ntk.diagnostics import kernel_drift
 from kecor.structures import FrameSet
 from kecor.visualization.bird_eye import MAX_PICKS, draw_picks
 
@@ -97,32 +96,30 @@ def _select(al: Run) -> str:
 
 
 def _choose(al: Run, store: FeatureStore | None) -> str:
-    """Check the acquisition function's answer and write it to selection.json; an empty one ends the run."""
+    """Write the acquisition function's checked answer to selection.json; an empty one ends the run."""
     free, method, number = al.pool.unlabelled, al.state.method, al.state.round
     if store is None:
         pool, labelled = FrameSet(free), FrameSet(al.pool.labelled)
     else:
         pool, labelled = frame_sets(store, len(free), al.oracle, al.config.data.classes)
-    selection = al.acquisition.select(pool, labelled, al.budget, al.rng("select"))
-    validate_selection(selection, pool, al.budget, method)
-    indices = np.asarray(selection.indices, np.int64)
-    predicted = pool.n_boxes()[indices]
-    record = {
-        "round": number,
-        "method": method,
-        "ids": pool.ids[indices].tolist(),
-        "gains": np.asarray(selection.gains, np.float64).tolist(),
-        "predicted_boxes": predicted.tolist() if pool.detections else None,
-        "predicted_cost": float(al.budget.costs(predicted).sum()),
-        "info": selection.info,
-    }
+    record = {"round": number, **choose(method, al.acquisition, pool, labelled, al.budget, al.rng("select"))}
+    record["info"] = _with_drift(al, record["info"])
     write_json(al.folder / SELECTION, record)
     if not record["ids"]:
         al.log(f"round {number}: {method} selected no frame (the budget is {al.budget.amount:g}); the run ends here")
         return DONE
     cost = record["predicted_cost"]
-    al.log(f"round {number}: {method} selected {len(indices)} of {len(pool)} frames, predicted cost {cost:g}")
+    al.log(f"round {number}: {method} selected {len(record['ids'])} of {len(pool)} frames, predicted cost {cost:g}")
     return "label"
+
+
+def _with_drift(al: Run, info: dict[str, Any]) -> dict[str, Any]:
+    """``info``, and in its diagnostics how far the kernel moved since the round before, where both rounds have one."""
+    path = round_folder(al.work_dir, al.state.round - 1) / SELECTION
+    before = read_json(path)["info"].get("diagnostics") if al.state.round > 0 and path.is_file() else None
+    after = info.get("diagnostics")
+    drift = kernel_drift(before, after) if isinstance(before, dict) and isinstance(after, dict) else None
+    return info if drift is None else {**info, "diagnostics": {**after, "drift": drift}}
 
 
 def _label(al: Run) -> str:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
 from mmengine.model import BaseModel
-from tqdm import tqdm
 
 from kecor.datasets.samples import Samples
 from kecor.engine import launch
 from kecor.engine.device import autocast
 from kecor.engine.loading import inference_loader
+from kecor.progress import progress_bar
 from kecor.structures import Detections, FrameOutputs
 
 
@@ -79,10 +78,9 @@ def _batches(
     detector.to(device)
     was_training = detector.training
     detector.eval()
-    hidden = progress is None or not launch.is_main()
-    interval = 0.2 if sys.stderr.isatty() else 30.0
+    shown = progress is not None and launch.is_main()
     try:
-        with tqdm(total=len(indices), desc=progress, unit="frame", disable=hidden, mininterval=interval) as bar:
+        with progress_bar(progress, len(indices), "frame", shown=shown) as bar:
             for batch in inference_loader(samples, batch_size, indices):
                 with torch.no_grad(), autocast(device, amp):
                     outputs = run(detector, batch)

@@ -1,18 +1,24 @@
 """The empirical neural tangent kernel of a proxy head, and the kernels it is compared with."""
 
+from kecor.ntk.frame_kernel import KernelOptions, frame_kernel, frame_targets
 from kecor.ntk.frames import RoiFrames, Scaling
-from kecor.ntk.kernels import KERNELS, Kernel, KernelMatrix, build_kernel
+from kecor.ntk.kernels import KERNELS, Kernel, build_kernel, represent_all
+from kecor.ntk.observed import ObservedKernel
 from kecor.ntk.proxy import ProxyFit, ProxyHead, fit_proxy, training_pairs
 
 __all__ = [
     "KERNELS",
     "Kernel",
-    "KernelMatrix",
+    "KernelOptions",
+    "ObservedKernel",
     "ProxyFit",
     "ProxyHead",
     "RoiFrames",
     "Scaling",
     "build_kernel",
     "fit_proxy",
+    "frame_kernel",
+    "frame_targets",
+    "represent_all",
     "training_pairs",
 ]

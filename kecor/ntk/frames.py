@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,8 +13,12 @@ from torch import Tensor
 from kecor.errors import SelectionError
 from kecor.structures import FrameSet
 
-BLOCK_VALUES = 1 << 20
-"""Feature values read at once."""
+FEW_VALUES = 1 << 18
+"""Features of frames of many RoIs read at once: what a network computes of them stays in a processor's cache."""
+MANY_VALUES = 1 << 22
+"""Features of frames of one RoI read at once, or on a GPU: its products with wide layers run at full speed."""
+LEAST_VALUES = 1 << 10
+"""Few features count as so many, since what a network computes of them does not shrink with them."""
 SMALLEST_SPREAD = 1e-3
 """Channels that vary less than this share of the widest one are not blown up to unit variance."""
 
@@ -41,7 +46,7 @@ class RoiFrames:
         device: of the tensors.
 
     Raises:
-        SelectionError: neither kind of feature is there, a shape does not fit, or (when read) a value is not finite.
+        SelectionError: neither kind of feature is there, a shape does not fit, or (when read) a score is not right.
     """
 
     def __init__(
@@ -56,6 +61,9 @@ class RoiFrames:
         self.ids = frames.ids
         self.flatten = arrangement == "flatten"
         self.scaling, self.dtype, self.device = scaling, dtype, device
+        if scaling is not None:
+            factor, shift = 1 / scaling.std, -scaling.mean / scaling.std
+            self._factor, self._shift = (torch.from_numpy(a).to(device, dtype) for a in (factor, shift))
         feats = frames.feats
         if "roi_features" in feats:
             self.features = feats["roi_features"]
@@ -87,23 +95,40 @@ class RoiFrames:
         """RoIs a frame as a network sees them: 1 when flattened."""
         return 1 if self.flatten else self.features.shape[1]
 
-    def blocks(self) -> Iterator[slice]:
-        """Consecutive ranges of positions, small enough to be read at once."""
-        size = max(1, BLOCK_VALUES // max(1, self.features.shape[1] * self.features.shape[2]))
-        return (slice(start, min(start + size, len(self))) for start in range(0, len(self), size))
+    def chunks(self, positions: np.ndarray) -> Iterator[np.ndarray]:
+        """Consecutive parts of ``positions``, small enough to be read and worked on at once."""
+        most = MANY_VALUES if self.n_rois == 1 or self.device != "cpu" else FEW_VALUES
+        size = max(1, most // max(LEAST_VALUES, self.features.shape[1] * self.features.shape[2]))
+        return (positions[start : start + size] for start in range(0, len(positions), size))
 
-    def read(self, rows: slice | list[int]) -> tuple[Tensor, Tensor]:
-        """``x`` and ``w`` of the frames at ``rows``, positions in the order of the ids."""
-        index = self.order[rows]
-        values, mask = self._values(index), self.mask[index]
+    def read(self, positions: np.ndarray) -> tuple[Tensor, Tensor]:
+        """``x`` and ``w`` of the frames at ``positions`` in the order of the ids. See :meth:`check`."""
+        index = self.order[positions]
+        full = bool(self.mask[index].all())
+        mask = torch.from_numpy(self.mask[index]).to(self.device)[..., None]
+        x = torch.from_numpy(np.ascontiguousarray(self.features[index])).to(self.device).to(self.dtype)
+        x = x if full else x.masked_fill(~mask, 0.0)
+        if self.scaling is not None:
+            x.mul_(self._factor).add_(self._shift)  # in place: the rows were copied above
+            x = x if full else x.masked_fill_(~mask, 0.0)
         if self.flatten:
-            values, weights = values.reshape(len(index), 1, -1), mask.any(1, keepdims=True).astype(np.float64)
-        else:
-            weights = self._weights(index)
-        return tuple(torch.from_numpy(a).to(self.device, self.dtype) for a in (values, weights))
+            return x.reshape(len(index), 1, -1), mask.any(1).to(self.dtype)
+        return x, torch.from_numpy(self.weights(index)).to(self.device, self.dtype)
+
+    def check(self, positions: np.ndarray | None = None) -> None:
+        """Look at every feature of frames (all by default) in a valid RoI.
+
+        Raises:
+            SelectionError: one is not finite; names the frame.
+        """
+        for chunk in self.chunks(np.arange(len(self)) if positions is None else positions):
+            index = self.order[chunk]
+            bad = (~np.isfinite(self.features[index]) & self.mask[index, :, None]).any((1, 2))
+            if bad.any():
+                raise SelectionError(f"frame {str(self.ids[index[bad][0]])!r}: its features are not finite")
 
     def statistics(self) -> Scaling:
-        """Mean and standard deviation of each channel over the valid RoIs of all frames.
+        """Mean and standard deviation of each channel over the valid RoIs of all frames, of the features as they lie.
 
         Raises:
             SelectionError: no frame has a valid RoI.
@@ -111,26 +136,20 @@ class RoiFrames:
         count = int(self.mask.sum())
         if count == 0:
             raise SelectionError("no labelled frame has a valid RoI: there is nothing to fit a kernel to")
-        mean = sum(self._values(self.order[rows]).sum((0, 1)) for rows in self.blocks()) / count
-        square = np.zeros_like(mean)
-        for rows in self.blocks():
-            centred = self._values(self.order[rows]) - mean
-            square += np.square(centred * self.mask[self.order[rows], :, None]).sum((0, 1))
-        std = np.sqrt(square / count)
+        raw = copy(self)
+        raw.scaling, raw.flatten, raw.dtype = None, False, torch.float64
+        parts = list(raw.chunks(np.arange(len(self))))
+        mean = sum(raw.read(part)[0].sum((0, 1)) for part in parts) / count
+        square = torch.zeros_like(mean)
+        for part in parts:
+            valid = torch.from_numpy(self.mask[self.order[part], :, None]).to(mean.device)
+            square += ((raw.read(part)[0] - mean) * valid).square().sum((0, 1))
+        std = (square / count).sqrt().cpu().numpy()
         floor = SMALLEST_SPREAD * std.max(initial=0.0)
-        return Scaling(mean, np.maximum(std, floor) if floor > 0 else np.ones_like(std))
+        return Scaling(mean.cpu().numpy(), np.maximum(std, floor) if floor > 0 else np.ones_like(std))
 
-    def _values(self, index: np.ndarray) -> np.ndarray:
-        """(n, R, C) float64 scaled features, zero where there is no RoI."""
-        values = np.where(self.mask[index, :, None], np.asarray(self.features[index], np.float64), 0.0)
-        bad = ~np.isfinite(values).all((1, 2))
-        if bad.any():
-            raise SelectionError(f"frame {str(self.ids[index[bad][0]])!r}: its features are not finite")
-        if self.scaling is not None:
-            values = (values - self.scaling.mean) / self.scaling.std * self.mask[index, :, None]
-        return values
-
-    def _weights(self, index: np.ndarray) -> np.ndarray:
+    def weights(self, index: np.ndarray) -> np.ndarray:
+        """(n, R) float64 weights of the RoIs of the frames at ``index``, rows of the set as it was given."""
         mask = self.mask[index]
         scores = np.where(mask, self.scores[index], 0.0).astype(np.float64)
         bad = ~(np.isfinite(scores) & (scores >= 0)).all(1)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import Tensor
@@ -15,7 +13,7 @@ from kecor.ntk.proxy import ProxyHead
 
 KERNELS = ("ntk", "last_layer", "linear", "rbf", "laplace")
 Representation = tuple[Tensor, ...]
-"""What a kernel keeps of n frames: tensors (n, P)."""
+"""What a kernel compares of n frames: tensors (n, P)."""
 SEGMENT = 16384
 """Single-precision products are summed over so many terms, to about 1e-7, before they go on in double precision."""
 
@@ -33,18 +31,23 @@ class Kernel:
 
     def diagonal(self, a: Representation) -> Tensor:
         """(n,) float64 kernel of each frame with itself."""
-        return sum(p.square().sum(1, dtype=torch.float64) for p in a)
+        return sum(_norms(p) for p in a)
 
 
 class JacobianNTK(Kernel):
-    """Empirical NTK of frames of many RoIs: inner product of the frames' Jacobians, layer by layer."""
+    """Empirical NTK of frames of many RoIs: inner product of the frames' Jacobians, layer by layer.
+
+    Between two frames of R RoIs the layers' factors alone would take R x R products; the sum of a frame's R outer
+    products takes a hundredth of that. It is formed for the frames in hand and kept for the observed ones alone.
+    """
 
     def __init__(self, head: ProxyHead, output: str) -> None:
         self.head, self.output = head, output
 
     def represent(self, x: Tensor, w: Tensor) -> Representation:
         factors = layer_factors(self.head, x, w, self.output)
-        return tuple((d.transpose(1, 2) @ a).flatten(1) for a, d in factors)
+        weights = [(d.transpose(1, 2) @ a).flatten(1) for a, d in factors]
+        return *weights, *(d.sum(1) for _, d in factors)
 
 
 class FactorNTK(Kernel):
@@ -58,11 +61,11 @@ class FactorNTK(Kernel):
 
     def gram(self, a: Representation, b: Representation) -> Tensor:
         products = [_products(p, q) for p, q in zip(a, b)]
-        return sum(inputs * signals for inputs, signals in zip(products[::2], products[1::2]))
+        return sum((1 + inputs) * signals for inputs, signals in zip(products[::2], products[1::2]))
 
     def diagonal(self, a: Representation) -> Tensor:
-        norms = [p.square().sum(1, dtype=torch.float64) for p in a]
-        return sum(inputs * signals for inputs, signals in zip(norms[::2], norms[1::2]))
+        norms = [_norms(p) for p in a]
+        return sum((1 + inputs) * signals for inputs, signals in zip(norms[::2], norms[1::2]))
 
 
 class ProjectedNTK(Kernel):
@@ -84,14 +87,14 @@ class LastLayer(Kernel):
 
     def represent(self, x: Tensor, w: Tensor) -> Representation:
         a, d = layer_factors(self.head, x, w, self.output)[-1]
-        return ((a * d).sum(1),)
+        return (a * d).sum(1), d.sum(1)
 
 
 class Linear(Kernel):
     """Inner product of the frames' mean features, a one appended."""
 
     def represent(self, x: Tensor, w: Tensor) -> Representation:
-        return (torch.cat([_mean_feature(x, w), w.sum(1, keepdim=True)], 1),)
+        return _mean_feature(x, w), w.sum(1, keepdim=True)
 
 
 class Radial(Kernel):
@@ -102,9 +105,7 @@ class Radial(Kernel):
 
     def __init__(self, power: int, labelled: RoiFrames) -> None:
         self.power, self.length = power, 1.0
-        features, presence = (
-            torch.cat(parts) for parts in zip(*(self.represent(*labelled.read(b)) for b in labelled.blocks()))
-        )
+        features, presence = represent_all(self, labelled, np.arange(len(labelled)))
         features = features[presence[:, 0] > 0].double()
         apart = torch.pdist(features) if len(features) > 1 else features.new_zeros(0)
         apart = apart[apart > 0]
@@ -118,50 +119,8 @@ class Radial(Kernel):
         return torch.exp(-((distance / self.length) ** self.power)) * (a[1].double() @ b[1].double().T)
 
     def diagonal(self, a: Representation) -> Tensor:
-        return a[1][:, 0].double()
-
-
-class KernelMatrix:
-    """A kernel over a set of frames, whose entries are computed as they are asked for.
-
-    Representations are kept up to ``cache_bytes``; those of further blocks of frames are computed anew each time.
-    All numbers are float64 and divided by ``scale``; frames stand in the order of their ids.
-    """
-
-    def __init__(self, kernel: Kernel, frames: RoiFrames, scale: float = 1.0, cache_bytes: float = 2**31) -> None:
-        self.kernel, self.frames, self.scale = kernel, frames, scale
-        self._cache: dict[int, Representation] = {}
-        self._free = cache_bytes
-
-    def diagonal(self) -> np.ndarray:
-        """(N,) of each frame with itself."""
-        parts = [self.kernel.diagonal(rep).cpu().numpy() for _, rep in self._blocks()]
-        return np.concatenate([np.zeros(0), *parts]) / self.scale
-
-    def column(self, j: int) -> np.ndarray:
-        """(N,) of every frame with frame ``j``."""
-        row = self.kernel.represent(*self.frames.read([j]))
-        parts = [self.kernel.gram(rep, row)[:, 0].cpu().numpy() for _, rep in self._blocks()]
-        return np.concatenate(parts) / self.scale
-
-    def cross(self, other: KernelMatrix) -> np.ndarray:
-        """(N, M) of every frame with every frame of ``other``, the smaller set."""
-        result = np.empty((len(self.frames), len(other.frames)))
-        for rows, rep in self._blocks():
-            for columns, other_rep in other._blocks():
-                result[rows, columns] = self.kernel.gram(rep, other_rep).cpu().numpy()
-        return result / self.scale
-
-    def _blocks(self) -> Iterator[tuple[slice, Representation]]:
-        for rows in self.frames.blocks():
-            rep = self._cache.get(rows.start)
-            if rep is None:
-                rep = self.kernel.represent(*self.frames.read(rows))
-                size = sum(part.numel() * part.element_size() for part in rep)
-                if size <= self._free:
-                    self._cache[rows.start] = rep
-                    self._free -= size
-            yield rows, rep
+        distance = (a[0] - a[0]).sum(1)  # zero, but NaN where a feature is not finite
+        return (a[1][:, 0] + distance).double()
 
 
 def build_kernel(
@@ -185,6 +144,12 @@ def build_kernel(
     return Linear() if name == "linear" else Radial(2 if name == "rbf" else 1, labelled)
 
 
+def represent_all(kernel: Kernel, frames: RoiFrames, positions: np.ndarray) -> Representation:
+    """The representation of the frames at ``positions``, read in chunks."""
+    parts = [kernel.represent(*frames.read(chunk)) for chunk in frames.chunks(positions)]
+    return tuple(torch.cat(columns) for columns in zip(*parts))
+
+
 def _mean_feature(x: Tensor, w: Tensor) -> Tensor:
     return (w[:, None] @ x)[:, 0]
 
@@ -192,3 +157,8 @@ def _mean_feature(x: Tensor, w: Tensor) -> Tensor:
 def _products(a: Tensor, b: Tensor) -> Tensor:
     """(n, m) float64 inner products of the rows of ``a`` (n, P) and ``b`` (m, P)."""
     return sum((p @ q.T).double() for p, q in zip(a.split(SEGMENT, 1), b.split(SEGMENT, 1)))
+
+
+def _norms(a: Tensor) -> Tensor:
+    """(n,) float64 inner products of the rows of ``a`` (n, P) with themselves."""
+    return sum(torch.linalg.vecdot(p, p).double() for p in a.split(SEGMENT, 1))

@@ -62,6 +62,24 @@ class ProxyFit:
         )
 
 
+def roi_targets(frames: RoiFrames, targets: np.ndarray) -> np.ndarray:
+    """``targets`` as (L, R, T) float64, in the order the frames' set had; (L, T) where a frame has one feature.
+
+    Raises:
+        SelectionError: a shape does not fit or a target of a valid RoI is not finite.
+    """
+    targets = np.asarray(targets, np.float64)
+    if targets.ndim == 2:
+        targets = targets[:, None]
+    if targets.ndim != 3 or targets.shape[:2] != frames.mask.shape:
+        raise SelectionError(
+            f"targets: shape {targets.shape} does not fit {frames.mask.shape} labelled frames and RoIs"
+        )
+    if not np.isfinite(targets[frames.mask]).all():
+        raise SelectionError("targets: a value of a labelled RoI is not finite")
+    return targets
+
+
 def training_pairs(frames: RoiFrames, targets: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
     """What the head is fitted on: inputs (n, in), targets (n, out) and a mask (n, out) of the targets that count.
 
@@ -74,16 +92,7 @@ def training_pairs(frames: RoiFrames, targets: np.ndarray) -> tuple[Tensor, Tens
     Raises:
         SelectionError: a shape does not fit or a target of a valid RoI is not finite.
     """
-    targets = np.asarray(targets, np.float64)
-    if targets.ndim == 2:
-        targets = targets[:, None]
-    if targets.ndim != 3 or targets.shape[:2] != frames.mask.shape:
-        raise SelectionError(
-            f"targets: shape {targets.shape} does not fit {frames.mask.shape} labelled frames and RoIs"
-        )
-    targets, valid = targets[frames.order], frames.mask[frames.order]
-    if not np.isfinite(targets[valid]).all():
-        raise SelectionError("targets: a value of a labelled RoI is not finite")
+    targets, valid = roi_targets(frames, targets)[frames.order], frames.mask[frames.order]
     x, _ = frames.read(slice(None))
     t, mask = torch.from_numpy(np.where(valid[..., None], targets, 0.0)).to(x), torch.from_numpy(valid).to(x.device)
     if frames.flatten:
@@ -97,7 +106,7 @@ def fit_proxy(
     mask: Tensor,
     generator: torch.Generator,
     *,
-    steps: int = 500,
+    steps: int = 200,
     learning_rate: float = 1e-3,
     batch_size: int = 512,
     standardise: bool = True,
@@ -105,13 +114,17 @@ def fit_proxy(
 ) -> ProxyFit:
     """Fit a :class:`ProxyHead` by regression (Adam, mean squared error over the targets in ``mask``).
 
+    Gradients of the first layer lie in the span of the inputs. Where these are wider than they are many, as flattened
+    frames are, and ``standardise`` is set, the layer is therefore learned in coordinates of that span, n instead of
+    tens of thousands, and moved back at the end.
+
     Args:
         inputs: (n, in), standardised by the caller.
         targets: (n, out); each column is standardised over its masked values when ``standardise``.
         mask: (n, out) bool.
         generator: a CPU generator; draws the initial weights and the batches.
         steps, learning_rate, batch_size: of Adam; batches are drawn with replacement, all rows where they are fewer.
-        standardise: standardise the targets.
+        standardise: standardise the targets, and learn in the inputs' span.
         hidden: widths of the hidden layers.
     """
     count = mask.sum(0).clamp(min=1)
@@ -120,9 +133,15 @@ def fit_proxy(
     if standardise:
         targets, mean = (targets - mean) / torch.where(spread > 0, spread, 1.0), torch.zeros_like(mean)
     head = ProxyHead(inputs.shape[1], targets.shape[1], generator, hidden).to(inputs)
+    in_span = standardise and inputs.shape[1] > len(inputs)
+    if in_span:
+        full, first = head.layers[0].weight.detach(), head.layers[0]
+        basis, coordinates = torch.linalg.qr(inputs.T)
+        inputs, start = coordinates.T, full @ basis
+        first.weight = nn.Parameter(start.clone())
     loss_mean = _error(mean.expand_as(targets), targets, mask).item()
     loss_first = _whole_loss(head, inputs, targets, mask)
-    optimiser = torch.optim.Adam(head.parameters(), lr=learning_rate)
+    optimiser = torch.optim.Adam(head.parameters(), lr=learning_rate, fused=True)
     losses = []
     for _ in range(steps):
         rows = slice(None)
@@ -134,7 +153,10 @@ def fit_proxy(
         optimiser.step()
         losses.append(loss.item())
     head.eval().requires_grad_(False)
-    return ProxyFit(head, losses, loss_first, _whole_loss(head, inputs, targets, mask), loss_mean)
+    loss_last = _whole_loss(head, inputs, targets, mask)
+    if in_span:
+        first.weight = nn.Parameter(full + (first.weight - start) @ basis.T, requires_grad=False)
+    return ProxyFit(head, losses, loss_first, loss_last, loss_mean)
 
 
 def _error(predicted: Tensor, targets: Tensor, mask: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The page that tells what an active-learning run did: ``report.html``, whole in one file, and ``curve.png``."""
+"""The page that tells what an active-learning run did: ``report.html``, whole in one file, and its pictures."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ from kecor.errors import DataError
 from kecor.files import write_text
 from kecor.visualization import html
 from kecor.visualization.curves import write_curve
+from kecor.visualization.kernel_plots import kernel_rounds, write_kernel
 from kecor.visualization.report_rounds import round_section
 from kecor.visualization.run_folder import RunRecord, number, read_run
-from kecor.visualization.wording import GLOSSARY, STAGES, counted, duration, figure, growth, whole
+from kecor.visualization.wording import GLOSSARY, KERNEL, STAGES, counted, duration, figure, growth, whole
 
 FILES = [
     ("summary.csv", "one line a round: the table above, to the last digit"),
     ("curve.png", "the curve above"),
+    ("kernel.png", "the picture of the kernel above"),
     ("config.yaml", "all settings, as used"),
     ("al_state.json", "frame ids by round, where the run stands"),
     ("train_al.log", "what the run printed"),
@@ -31,7 +33,7 @@ FILES = [
 
 
 def update_report(work_dir: str | Path) -> Path:
-    """Write ``curve.png`` and ``report.html`` from what a run has left in its folder so far.
+    """Write ``curve.png``, ``report.html`` and, where a kernel chose, ``kernel.png`` from what a run has left so far.
 
     Returns:
         The path of the page.
@@ -52,6 +54,7 @@ def update_report(work_dir: str | Path) -> Path:
         html.paragraph("Read from left to right: each point is one round, trained on all boxes labelled by then."),
         "<h2>Rounds</h2>",
         _rounds_table(run),
+        *_kernel(run),
         *(round_section(record, run) for record in run.rounds),
         "<h2>What the numbers mean</h2>",
         html.definitions(GLOSSARY),
@@ -128,6 +131,21 @@ def _rounds_table(run: RunRecord) -> str:
     times = [[row["round"], *(duration(row.get(f"seconds_{s}")) for s in STAGES)] for row in run.rows]
     note = html.paragraph("AP in percent, R40, moderate. In brackets: what was new in the round.", "note")
     return quality + note + "<h3>Time by stage</h3>" + html.table(["Round", *(s.capitalize() for s in STAGES)], times)
+
+
+def _kernel(run: RunRecord) -> list[str]:
+    """What the kernel behind the picks was like, for methods that have one."""
+    rounds = kernel_rounds(run)
+    if not rounds:
+        return []
+    picture = run.folder / "kernel.png"
+    write_kernel(rounds, picture)
+    return [
+        "<h2>The kernel behind the picks</h2>",
+        html.picture(picture, "Spectrum, alignment and effect of the kernel in each round"),
+        html.paragraph("Numbers by round; the figures of each round stand in its part below.", "note"),
+        html.collapsed("How to read this", html.definitions(KERNEL)),
+    ]
 
 
 def _files(run: RunRecord) -> str:

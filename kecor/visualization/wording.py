@@ -21,13 +21,73 @@ INFO = {
     "sigma": ("Noise level sigma", "the larger, the less a frame is marked down for being like frames already chosen"),
     "kernel_scale": (
         "Kernel scale",
-        "mean kernel value of a labelled frame with itself, by which the kernel was divided",
+        "mean kernel value of a labelled frame with itself, before it is brought to 1",
     ),
     "proxy_loss_first": ("Proxy loss before the fit", "squared error of the small network behind the kernel, at first"),
     "proxy_loss_last": ("Proxy loss after the fit", "the same at the end; it must have fallen"),
     "proxy_loss_mean": ("Proxy loss of a constant", "of always answering the mean target; the fit should do better"),
+    "proxy_losses": ("Proxy loss during the fit", "the same at steps from the first to the last, each over one batch"),
+    "diagnostics": ("Kernel", None),
+    "eigenvalues": ("shares of the strongest directions", "how the variety of the labelled frames is spread"),
+    "largest_eigenvalue": ("strength of the strongest direction", "its largest eigenvalue, where frames weigh 1 each"),
+    "effective_dimension": (
+        "effective dimension",
+        "how many kinds of labelled frames it tells apart above the noise; at most their number",
+    ),
+    "target_alignment": (
+        "alignment with the targets",
+        "how far frames it calls alike hold alike objects: 1 wholly, 0 not at all",
+    ),
+    "label_gradient_alignment": (
+        "label-gradient alignment",
+        "the same, lowered where some frames are called alike to all others",
+    ),
+    "leading_alignment": (
+        "targets held by its strongest directions",
+        "the share held by the strongest one, two and so on",
+    ),
+    "variance_before": ("uncertainty before the picks", "mean posterior variance of a pool frame, given the labelled"),
+    "variance_after": ("uncertainty after the picks", "the same of a frame left in the pool, given the picks too"),
+    "drift": ("change since the round before", "0: it compares the same frames as then, 1: nothing in common"),
 }
 """Key of selection.json's ``info`` -> its name and what it means."""
+
+KERNEL = [
+    (
+        "Kernel",
+        "How alike the selection takes any two frames to be: how much learning from one would change what a small "
+        "network (the proxy) says of the other or, for kernels without one, how near their features lie.",
+    ),
+    (
+        "Direction, spectrum",
+        "Each direction is one way in which frames differ, strongest first. A spectrum that falls steeply means that a "
+        "few ways explain nearly everything; a flat one, that every frame is its own kind.",
+    ),
+    (
+        "Effective dimension",
+        "How many directions stand out from the noise (sigma). It should grow while the labels bring new variety.",
+    ),
+    (
+        "Change since the round before",
+        "One minus the alignment of the kernels of two rounds on the same frames. It should fall as the detector "
+        "settles; a kernel that keeps changing judges the picks of every round by another measure.",
+    ),
+    (
+        "Alignment with the targets",
+        "Whether frames the kernel takes for alike hold alike objects. Near 0, the variety it looks for has nothing to "
+        "do with the objects.",
+    ),
+    (
+        "Posterior variance",
+        "How little a frame's answer follows from the frames labelled so far: 0 where it follows wholly.",
+    ),
+    (
+        "Coding rate, entropy",
+        "The two terms of the gain: new variety, and how mixed the predicted classes are. Where one is far larger in "
+        "every round, or nearly all picks are those of entropy alone, the other does nothing.",
+    ),
+]
+"""What the picture of the kernel shows, for a reader who sees one for the first time."""
 
 GLOSSARY = [
     ("Frame", "One sweep of the LiDAR: all points of one turn of the sensor."),
@@ -95,14 +155,17 @@ def duration(value: Any) -> str | None:
 
 
 def info_rows(info: dict[str, Any]) -> list[list[str | None]]:
-    """[name, value, meaning] of each entry, nested ones by dotted name; long lists are told by length and range."""
+    """[name, value, meaning] of each entry; nested ones by the names of both, long lists by length and range.
+
+    A ``probe``, the part of a kernel kept for the next round, is left out.
+    """
     rows: list[list[str | None]] = []
     for key, value in info.items():
-        if isinstance(value, dict):
-            rows += [[f"{key}: {name}", text, meaning] for name, text, meaning in info_rows(value)]
-        else:
-            name, meaning = INFO.get(key, (key.replace("_", " "), None))
-            rows.append([name, _value(value), meaning])
+        title, meaning = INFO.get(key, (key.replace("_", " "), None))
+        if not isinstance(value, dict):
+            rows.append([title, _value(value), meaning])
+        elif key != "probe":
+            rows += [[f"{title}: {name}", text, meaning] for name, text, meaning in info_rows(value)]
     return rows
 
 

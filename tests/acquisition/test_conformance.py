@@ -9,17 +9,23 @@ from kecor.structures import Budget
 from tests.acquisition.worlds import clusters, take, with_copy, world
 
 ACQUISITIONS.import_from_location()
-METHODS = sorted(ACQUISITIONS.module_dict)
 NOT_DIVERSE = {"random", "entropy"}
 """Methods that look at one frame at a time, so that copies do not repel each other."""
-QUICK = {"kecor": {"steps": 30}}
-"""Arguments that make a method quick on small frames."""
+VARIANTS = {
+    "kecor, quick": {"type": "kecor", "steps": 30},
+    "kecor, flatten": {"type": "kecor", "steps": 30, "arrangement": "flatten"},
+    "kecor, bfloat16": {"type": "kecor", "steps": 30, "precision": "bfloat16"},
+    "kecor, linear": {"type": "kecor", "kernel": "linear"},
+    "kecor, not normalised": {"type": "kecor", "steps": 30, "normalise": False},
+}
+"""Arguments that make a method quick on small frames, or another one."""
+METHODS = sorted({*ACQUISITIONS.module_dict, *VARIANTS} - {"kecor"})
 
 POOL, LABELLED = world(24, seed=1), world(12, seed=2, prefix="l", labelled=True)
 
 
 def build(name):
-    return build_acquisition({"type": name, **QUICK.get(name, {})})
+    return build_acquisition(VARIANTS.get(name, {"type": name}))
 
 
 def select(name, pool, labelled, budget, seed=0):
@@ -37,6 +43,9 @@ class TestEveryMethod:
         got = select(name, pool, labelled, Budget(8))
         assert pool.ids[got.indices].tolist() == POOL.ids[expected.indices].tolist()
         np.testing.assert_allclose(got.gains, expected.gains, rtol=1e-6)
+        if expected.scores is not None:
+            back = np.argsort(pool.ids)
+            np.testing.assert_allclose(got.scores[back], expected.scores, rtol=1e-6)
 
     def test_deterministic_for_a_given_rng(self, name):
         first, second = (select(name, POOL, LABELLED, Budget(8), seed=5) for _ in range(2))

@@ -8,12 +8,13 @@ import pytest
 import yaml
 
 from kecor.acquisition import Entropy, build_acquisition, validate_selection
-from kecor.acquisition.kecor import Kecor
+from kecor.acquisition.kecor import CURVE, Kecor
 from kecor.acquisition.uncertainty import class_entropy
-from kecor.coding_rate import GreedyCodingRate
 from kecor.errors import ConfigError, SelectionError
+from kecor.ntk import ObservedKernel
 from kecor.structures import Budget, Detections, FrameSet
-from tests.acquisition.worlds import take, world
+from kecor.visualization.wording import INFO
+from tests.acquisition.worlds import take, with_copy, world
 
 POOL, LABELLED = world(24, seed=1), world(12, seed=2, prefix="l", labelled=True)
 PRESETS = Path(__file__).parents[2] / "configs" / "_base_" / "acquisition"
@@ -35,14 +36,19 @@ def whitened(frames, statistics_of):
     return np.concatenate([(x * weights[..., None]).sum(1), mask.any(1, keepdims=True)], 1)
 
 
+@pytest.mark.parametrize("normalise", [True, False])
 @pytest.mark.parametrize("combine", ["additive", "released"])
-def test_the_whole_objective_by_hand_with_a_linear_kernel(combine):
+def test_the_whole_objective_by_hand_with_a_linear_kernel(combine, normalise):
     sigma, weight, k = 0.4, 0.7, 6
-    selection = select(kernel="linear", sigma=sigma, entropy_weight=weight, amount=k, combine=combine)
+    options = {"sigma": sigma, "entropy_weight": weight, "combine": combine, "normalise": normalise}
+    selection = select(kernel="linear", amount=k, **options)
     u, known = whitened(POOL, LABELLED), whitened(LABELLED, LABELLED)
     scale = np.square(known).sum(1).mean()
-    cross, gram = u @ known.T / scale, known @ known.T / scale
-    posterior = u @ u.T / scale - cross @ np.linalg.solve(gram + sigma**2 * np.eye(12), cross.T)
+    if normalise:
+        u, known = (a / np.maximum(np.linalg.norm(a, axis=1, keepdims=True), 1e-9) for a in (u, known))
+    mean = np.square(known).sum(1).mean()
+    cross, gram = u @ known.T / mean, known @ known.T / mean
+    posterior = u @ u.T / mean - cross @ np.linalg.solve(gram + sigma**2 * np.eye(12), cross.T)
     bonus = weight * class_entropy(POOL.detections)
 
     def value(chosen):
@@ -80,7 +86,31 @@ def test_info_adds_up_and_is_plain():
     assert info["rate_gain_mean"] == pytest.approx(info["rate_gain_sum"] / 8)
     assert info["proxy_loss_last"] < info["proxy_loss_first"]
     assert info["proxy_loss_last"] < info["proxy_loss_mean"]
-    assert json.loads(json.dumps(info)) == info
+    assert json.loads(json.dumps(info, allow_nan=False)) == info
+
+
+@pytest.mark.parametrize("kernel", ["ntk", "last_layer", "linear"])
+def test_info_tells_what_the_report_explains(kernel):
+    info = select(kernel=kernel, steps=120).info
+    of_proxy = {"proxy_loss_first", "proxy_loss_last", "proxy_loss_mean", "proxy_losses"}
+    parts = {"eigenvalues", "largest_eigenvalue", "effective_dimension", "target_alignment", "leading_alignment"}
+    parts |= {"label_gradient_alignment", "variance_before", "variance_after"}
+    assert set(info) == set(INFO) - parts - {"drift"} - (of_proxy if kernel == "linear" else set())
+    assert parts <= set(info["diagnostics"]) <= parts | {"probe"}
+    if kernel != "linear":
+        assert CURVE // 2 <= len(info["proxy_losses"]) <= CURVE
+        assert info["proxy_losses"][0] == pytest.approx(info["proxy_loss_first"], rel=1e-5)
+        assert info["proxy_losses"][-1] < info["proxy_losses"][0]
+    assert info["diagnostics"]["variance_after"] < info["diagnostics"]["variance_before"]
+
+
+def test_overlap_with_top_entropy_is_the_share_of_picks_of_entropy_alone():
+    selection = select(amount=10)
+    top = np.argsort(-class_entropy(POOL.detections), kind="stable")[:10]
+    expected = len(set(top.tolist()) & set(selection.indices.tolist())) / 10
+    assert selection.info["overlap_with_top_entropy"] == expected
+    assert select(amount=24).info["overlap_with_top_entropy"] == 1
+    assert select(amount=0).info["overlap_with_top_entropy"] == 0
 
 
 @pytest.mark.parametrize(
@@ -93,6 +123,9 @@ def test_info_adds_up_and_is_plain():
         {"arrangement": "flatten"},
         {"output": "full"},
         {"rank": 64},
+        {"normalise": False},
+        {"precision": "bfloat16"},
+        {"precision": "float64"},
         {"class_entropy": "released", "combine": "released"},
     ],
     ids=str,
@@ -102,6 +135,14 @@ def test_every_variant_selects_the_same_under_a_permutation_and_repeats(options)
     shuffled = take(POOL, order)
     first, second = select(**options), select(shuffled, **options)
     assert POOL.ids[first.indices].tolist() == shuffled.ids[second.indices].tolist()
+
+
+def test_what_is_said_of_the_kernel_does_not_depend_on_the_order_of_the_labelled_frames():
+    order = np.random.default_rng(2).permutation(12)
+    first, second = (select(labelled=labelled).info["diagnostics"] for labelled in (LABELLED, take(LABELLED, order)))
+    for name in set(first) - {"probe"}:
+        np.testing.assert_allclose(first[name], second[name], rtol=1e-6)
+    assert second["target_alignment"] > 0.2  # of targets in another order it is nearly 0
 
 
 def test_padding_rois_does_not_change_the_picks():
@@ -124,7 +165,7 @@ def test_features_may_lie_on_disk_in_half_precision(tmp_path):
         POOL.ids, {**POOL.feats, "roi_features": np.load(tmp_path / "x.npy", mmap_mode="r")}, POOL.detections
     )
     in_memory = FrameSet(POOL.ids, {**POOL.feats, "roi_features": half}, POOL.detections)
-    assert select(on_disk, memory_gb=0).indices.tolist() == select(in_memory).indices.tolist()
+    assert select(on_disk).indices.tolist() == select(in_memory).indices.tolist()
 
 
 def test_frames_known_by_one_embedding_alone():
@@ -137,33 +178,24 @@ def test_frames_known_by_one_embedding_alone():
     assert len(select(bare(POOL), bare(LABELLED)).indices) == 8
 
 
-def test_a_column_is_computed_for_no_more_than_the_picks(monkeypatch):
-    asked = []
-    observe = GreedyCodingRate._observe
-    monkeypatch.setattr(GreedyCodingRate, "_observe", lambda self, j: asked.append(j) or observe(self, j))
+def test_only_picks_are_observed(monkeypatch):
+    observed, observe = [], ObservedKernel.observe
+    monkeypatch.setattr(ObservedKernel, "observe", lambda self, j: observed.append(int(j)) or observe(self, j))
     selection = select(amount=5)
-    assert len(asked) == 4
-    assert len(selection.indices) == 5
+    assert observed == selection.indices.tolist()
 
 
-def test_released_preset_ends_as_top_entropy_on_large_raw_features_and_ours_does_not():
-    """Ten large steps on raw features kill the released proxy head's units: its kernel becomes the same for all frames
-    and the entropy alone decides."""
-    with_rois = take(POOL, np.flatnonzero(POOL.feats["roi_mask"].any(1)))
-    pool, labelled = (
-        FrameSet(f.ids, {**f.feats, "roi_features": f.feats["roi_features"] * 100 + 300}, f.detections)
-        for f in (with_rois, LABELLED)
-    )
-    method = build_acquisition(yaml.safe_load((PRESETS / "kecor_released.yaml").read_text())["acquisition"])
-    released = method.select(pool, labelled, Budget(8), np.random.default_rng(0))
-    validate_selection(released, pool, Budget(8), "kecor")
-    assert released.info["proxy_loss_last"] > released.info["proxy_loss_mean"]
-    assert released.info["rate_gain_mean"] < 0.05
-    assert released.info["overlap_with_top_entropy"] == 1
-    ours = select(pool, labelled)
-    assert ours.info["proxy_loss_last"] < ours.info["proxy_loss_mean"]
-    assert ours.info["rate_gain_mean"] > 0.5
-    assert ours.info["overlap_with_top_entropy"] < 1
+@pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])
+@pytest.mark.parametrize("options", [{}, {"arrangement": "flatten"}, {"kernel": "laplace"}, {"rank": 64}], ids=str)
+def test_of_copies_one_is_picked_however_the_pool_is_cut(precision, options, monkeypatch):
+    monkeypatch.setattr("kecor.ntk.observed.BLOCK_BYTES", 1 << 20)
+    monkeypatch.setattr("kecor.ntk.frames.FEW_VALUES", 5 * 48)
+    pool = take(POOL, np.flatnonzero(POOL.feats["roi_mask"].any(1)))  # frames without RoIs are copies of each other
+    n = len(pool)
+    for row in range(n):
+        pool = with_copy(pool, row, f"q{(5 * row) % n:04d}")
+    picked = select(pool, amount=2 * n, precision=precision, **options).indices
+    assert set(picked[:n] % n) == set(picked[n:] % n) == set(range(n))
 
 
 @pytest.mark.parametrize("name", ["kecor", "kecor_released", "random", "entropy"])
@@ -190,8 +222,19 @@ def test_what_is_missing_is_named():
         select(pool=without(without(POOL, "roi_features"), "embedding"))
     with pytest.raises(SelectionError, match="kecor: the pool carries no detections"):
         select(pool=FrameSet(POOL.ids, POOL.feats))
-    with pytest.raises(SelectionError, match="kecor: no frame is labelled"):
-        select(labelled=FrameSet([]))
+    for nothing in (FrameSet([]), take(LABELLED, [])):
+        with pytest.raises(SelectionError, match="kecor: no frame is labelled"):
+            select(labelled=nothing)
+
+
+@pytest.mark.parametrize("kernel", ["ntk", "rbf"])
+def test_targets_that_do_not_fit_are_named_before_anything_is_picked(kernel):
+    targets = LABELLED.feats["targets"]
+    broken = np.where(np.arange(12)[:, None, None] == 0, np.nan, targets)
+    for wrong, message in ((targets[:, :3], "shape"), (np.zeros((12, 7)), "shape"), (broken, "not finite")):
+        labelled = FrameSet(LABELLED.ids, {**LABELLED.feats, "targets": wrong}, LABELLED.detections)
+        with pytest.raises(SelectionError, match=f"kecor: targets: .*{message}"):
+            select(labelled=labelled, kernel=kernel)
 
 
 def test_what_is_wrong_is_named():
@@ -211,6 +254,11 @@ def test_what_is_wrong_is_named():
         {"kernel": "ntkk"},
         {"combine": "both"},
         {"sigma": 0},
+        {"sigma": float("inf")},
+        {"sigma": float("nan")},
+        {"entropy_weight": float("inf")},
+        {"class_entropy": "none"},
+        {"precision": "half"},
         {"rank": 0},
         {"steps": 10.0},
         {"learning_rate": "1e-3"},

@@ -26,7 +26,7 @@ def world(n, seed=0, prefix="p", labelled=False, centres=None):
         mask[3::7] = False
         found = [detections(rng, 0 if i % 5 == 2 else int(rng.integers(1, 9))) for i in range(n)]
     else:
-        pattern = rng.normal(scale=0.5, size=(N_ROIS, CHANNELS))
+        pattern = np.random.default_rng(5).normal(scale=0.5, size=(N_ROIS, CHANNELS))
         features = centres[:, None] + pattern + rng.normal(scale=0.02, size=(n, N_ROIS, CHANNELS))
         mask = np.ones((n, N_ROIS), bool)
         found = [detections(np.random.default_rng(0), 3) for _ in range(n)]

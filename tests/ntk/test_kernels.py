@@ -1,69 +1,58 @@
-"""The kernels against formulas written out, and the matrix over frames that computes them lazily."""
+"""What kernels have in common, however frames are arranged, read and stored; and the random projection."""
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from kecor.ntk import KERNELS, KernelMatrix, ProxyHead, RoiFrames, build_kernel
+from kecor.ntk import KERNELS, ProxyHead, RoiFrames, build_kernel, represent_all
 from kecor.structures import FrameSet
-from tests.ntk.worlds import frame_set
+from tests.ntk.worlds import frame_set, nasty_frame_set
+
+EVERYTHING = [(name, None) for name in KERNELS] + [("ntk", 32)]
+"""Names and ranks."""
 
 
-def make(name, frames, dtype=torch.float64, rank=None):
-    read = RoiFrames(frames, dtype=dtype)
-    generator = torch.Generator().manual_seed(0)
-    head = ProxyHead(read.width, 3, generator, hidden=(7, 5)).to(dtype)
-    return build_kernel(name, read, head, rank=rank, generator=generator), read
+def make(name, frames, arrangement="per_roi", output="sum", dtype=torch.float64, rank=None, seed=0):
+    read = RoiFrames(frames, arrangement, dtype=dtype)
+    generator = torch.Generator().manual_seed(seed)
+    head = ProxyHead(read.width, 3, torch.Generator().manual_seed(7), hidden=(7, 5)).to(dtype)
+    return build_kernel(name, read, head, output, rank, generator), read
 
 
-def mean_features(frames):
-    x, w = RoiFrames(frames, dtype=torch.float64).read(slice(None))
-    return (x * w[..., None]).sum(1).numpy(), (w.sum(1) > 0).numpy()
+def gram_of(kernel, frames):
+    rep = represent_all(kernel, frames, np.arange(len(frames)))
+    return kernel.gram(rep, rep).numpy()
 
 
-@pytest.mark.parametrize("name", KERNELS)
-def test_gram_is_symmetric_positive_and_agrees_with_columns_and_diagonal(name):
-    kernel, frames = make(name, frame_set())
-    matrix = KernelMatrix(kernel, frames)
-    gram = matrix.cross(matrix)
-    np.testing.assert_allclose(gram, gram.T, atol=1e-12)
-    np.testing.assert_allclose(np.diag(gram), matrix.diagonal(), atol=1e-12)
-    np.testing.assert_allclose(np.stack([matrix.column(j) for j in range(5)], 1), gram, atol=1e-12)
+@settings(max_examples=40, deadline=None, derandomize=True)
+@given(
+    st.sampled_from(EVERYTHING),
+    st.sampled_from(["per_roi", "flatten"]),
+    st.sampled_from(["sum", "full"]),
+    st.integers(2, 12),
+    st.integers(2, 5),
+    st.integers(1, 8),
+    st.integers(0, 1000),
+)
+def test_grams_are_symmetric_positive_and_agree_with_the_diagonal(kind, arrangement, output, n, n_rois, channels, seed):
+    frames = nasty_frame_set(n, seed, n_rois=n_rois, channels=channels)
+    kernel, read = make(kind[0], frames, arrangement, output, rank=kind[1], seed=seed)
+    rep = represent_all(kernel, read, np.arange(n))
+    gram = kernel.gram(rep, rep)
+    assert gram.dtype == torch.float64
+    gram = gram.numpy()
+    np.testing.assert_allclose(gram, gram.T, atol=1e-12 * gram.max())
+    np.testing.assert_allclose(np.diag(gram), kernel.diagonal(rep).numpy(), rtol=1e-12, atol=1e-12 * gram.max())
     assert np.linalg.eigvalsh(gram).min() > -1e-9 * gram.max()
-    assert not gram[-1].any()  # a frame without RoIs
+    assert not gram[-1].any()  # the frame without RoIs
+    some = represent_all(kernel, read, np.array([n - 2, 0]))
+    np.testing.assert_allclose(kernel.gram(some, rep).numpy(), gram[[n - 2, 0]], rtol=1e-10, atol=1e-12 * gram.max())
 
 
-def test_linear_rbf_and_laplace_by_their_formulas():
-    frames = frame_set()
-    means, present = mean_features(frames)
-    distance = np.linalg.norm(means[:, None] - means[None], axis=-1)
-    pairs = np.sort(distance[:4, :4][np.triu_indices(4, 1)])
-    length = pairs[(len(pairs) - 1) // 2]  # the lower of the two middle ones
-    both = np.outer(present, present)
-    expected = {
-        "linear": (means @ means.T + 1) * both,
-        "rbf": np.exp(-((distance / length) ** 2)) * both,
-        "laplace": np.exp(-distance / length) * both,
-    }
-    for name, values in expected.items():
-        matrix = KernelMatrix(*make(name, frames))
-        np.testing.assert_allclose(matrix.cross(matrix), values, atol=1e-12)
-
-
-def test_last_layer_is_the_ntk_of_the_last_layer_alone():
-    kernel, frames = make("last_layer", frame_set())
-    x, w = frames.read(slice(None))
-    hidden = x
-    for layer in list(kernel.head.layers)[:-1]:
-        hidden = torch.nn.functional.silu(layer(hidden))
-    means = (hidden * w[..., None]).sum(1).detach().numpy()
-    expected = 3 * (means @ means.T + 1)
-    matrix = KernelMatrix(kernel, frames)
-    np.testing.assert_allclose(matrix.cross(matrix)[:4, :4], expected[:4, :4], rtol=1e-12)
-
-
-@pytest.mark.parametrize("name", KERNELS)
-def test_neither_order_nor_padding_of_rois_matters(name):
+@pytest.mark.parametrize(("name", "rank"), EVERYTHING)
+def test_neither_order_nor_padding_of_rois_matters(name, rank):
     frames = frame_set()
     shuffle = np.array([2, 0, 3, 1])
     feats = {k: v[:, shuffle] for k, v in frames.feats.items()}
@@ -71,50 +60,64 @@ def test_neither_order_nor_padding_of_rois_matters(name):
         padding = np.full((5, 3, *feats[key].shape[2:]), fill)
         feats[key] = np.concatenate([feats[key], padding.astype(feats[key].dtype)], 1)
     del feats["targets"]
-    kernel, first = make(name, frames)
-    a, b = (
-        KernelMatrix(kernel, first),
-        KernelMatrix(kernel, RoiFrames(FrameSet(frames.ids, feats), dtype=torch.float64)),
-    )
-    np.testing.assert_allclose(a.cross(a), b.cross(b), atol=1e-12)
+    kernel, first = make(name, frames, rank=rank)
+    second = RoiFrames(FrameSet(frames.ids, feats), dtype=torch.float64)
+    np.testing.assert_allclose(gram_of(kernel, first), gram_of(kernel, second), atol=1e-12)
 
 
-def test_cache_block_size_and_scale_change_nothing_else(monkeypatch):
-    kernel, frames = make("ntk", frame_set(n=9))
-    whole = KernelMatrix(kernel, frames)
-    expected = whole.cross(whole)
-    monkeypatch.setattr("kecor.ntk.frames.BLOCK_VALUES", 2 * 4 * 6)
-    for cache in (0, 4000, 2**30):
-        matrix = KernelMatrix(kernel, frames, scale=4.0, cache_bytes=cache)
-        np.testing.assert_allclose(matrix.cross(matrix), expected / 4, rtol=1e-12, atol=1e-12)
-        np.testing.assert_allclose(matrix.column(7), expected[:, 7] / 4, rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize(("name", "rank"), EVERYTHING)
+@pytest.mark.parametrize("arrangement", ["per_roi", "flatten"])
+def test_neither_chunks_nor_segments_matter(name, rank, arrangement, monkeypatch):
+    kernel, frames = make(name, frame_set(n=9), arrangement, rank=rank)
+    expected = gram_of(kernel, frames)
+    for few in (1, 2 * 4 * 6, 4 * 4 * 6):
+        monkeypatch.setattr("kecor.ntk.frames.FEW_VALUES", few)
+        monkeypatch.setattr("kecor.ntk.frames.MANY_VALUES", few)
+        monkeypatch.setattr("kecor.ntk.kernels.SEGMENT", few)
+        np.testing.assert_allclose(gram_of(kernel, frames), expected, rtol=1e-12, atol=1e-12 * expected.max())
 
 
-def test_single_precision_from_a_half_precision_file(tmp_path):
-    frames = frame_set(n=12, n_rois=8, channels=32)
-    stored = frames.feats["roi_features"].astype(np.float16)
-    np.save(tmp_path / "features.npy", stored)
-    on_disk = {**frames.feats, "roi_features": np.load(tmp_path / "features.npy", mmap_mode="r")}
-    exact = KernelMatrix(*make("ntk", FrameSet(frames.ids, {**frames.feats, "roi_features": stored})))
-    single = KernelMatrix(*make("ntk", FrameSet(frames.ids, on_disk), dtype=torch.float32))
-    expected = exact.cross(exact)
-    np.testing.assert_allclose(single.cross(single), expected, rtol=1e-5, atol=1e-5 * expected.max())
+def test_single_precision_keeps_its_digits_over_many_terms():
+    rng = np.random.default_rng(0)
+    frames = FrameSet(["a", "b"], {"embedding": rng.uniform(1, 2, size=(2, 100_000))})
+    exact, single = (gram_of(*make("linear", frames, dtype=dtype)) for dtype in (torch.float64, torch.float32))
+    np.testing.assert_allclose(single, exact, rtol=1e-6)
+
+
+def test_the_length_of_radial_kernels_when_there_is_none_to_measure():
+    same = FrameSet(["a", "b"], {"embedding": np.ones((2, 3))})
+    other = RoiFrames(FrameSet(["c"], {"embedding": np.zeros((1, 3))}), dtype=torch.float64)
+    for frames in (same, FrameSet(["a"], {"embedding": np.ones((1, 3))})):
+        kernel, read = make("rbf", frames)
+        np.testing.assert_array_equal(gram_of(kernel, read), 1)
+        far, near = (represent_all(kernel, some, np.arange(1)) for some in (other, read))
+        assert kernel.gram(far, near).item() == pytest.approx(np.exp(-3))
 
 
 @pytest.mark.parametrize("arrangement", ["per_roi", "flatten"])
 @pytest.mark.parametrize("output", ["sum", "full"])
-def test_projection_is_unbiased_and_sharpens_with_its_rank(arrangement, output):
-    frames = RoiFrames(frame_set(), arrangement, dtype=torch.float64)
-    head = ProxyHead(frames.width, 3, torch.Generator().manual_seed(0), hidden=(7, 5)).double()
-    exact = KernelMatrix(build_kernel("ntk", frames, head, output), frames)
-    expected = exact.cross(exact)
+class TestProjection:
+    def errors(self, arrangement, output, rank, n_seeds):
+        """(n_seeds, N, N), relative to the size of both frames."""
+        frames = frame_set()
+        expected = gram_of(*make("ntk", frames, arrangement, output))[:4, :4]
+        size = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+        got = [gram_of(*make("ntk", frames, arrangement, output, rank=rank, seed=s))[:4, :4] for s in range(n_seeds)]
+        return (np.array(got) - expected) / size
 
-    def error(rank, seed):
-        kernel = build_kernel("ntk", frames, head, output, rank, torch.Generator().manual_seed(seed))
-        matrix = KernelMatrix(kernel, frames)
-        return (matrix.cross(matrix) - expected) / expected.max()
+    def test_it_is_unbiased(self, arrangement, output):
+        errors = self.errors(arrangement, output, 16, 600)
+        mean, spread = errors.mean(0), errors.std(0)
+        assert np.all(abs(mean) < 4.5 * spread / np.sqrt(600))
+        assert np.all(4.5 * spread / np.sqrt(600) < 0.2)  # the bound above says something
 
-    mean_error = np.mean([error(256, seed) for seed in range(40)], 0)
-    assert abs(mean_error).max() < 0.05
-    assert abs(error(2**15, 0)).max() < 0.1
-    np.testing.assert_array_equal(error(64, 3), error(64, 3))
+    def test_its_error_falls_with_the_root_of_its_rank(self, arrangement, output):
+        coarse, fine = (np.sqrt(np.square(self.errors(arrangement, output, r, 60)).mean()) for r in (32, 32 * 64))
+        assert coarse / fine == pytest.approx(8, rel=0.25)
+
+    def test_its_signs_come_from_its_generator_alone(self, arrangement, output):
+        first, second, other = (
+            gram_of(*make("ntk", frame_set(), arrangement, output, rank=8, seed=seed)) for seed in (3, 3, 4)
+        )
+        np.testing.assert_array_equal(first, second)
+        assert abs(first - other).max() > 0

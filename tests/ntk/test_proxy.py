@@ -6,7 +6,7 @@ import torch
 
 from kecor.errors import SelectionError
 from kecor.ntk import ProxyHead, RoiFrames, fit_proxy, training_pairs
-from tests.ntk.worlds import frame_set
+from tests.ntk.worlds import frame_set, nasty_frame_set
 
 
 def pairs_of(frames, arrangement="per_roi", standardise=True):
@@ -69,6 +69,48 @@ def test_padding_rois_does_not_change_the_pairs():
     padded.feats = {k: np.concatenate([v, np.zeros_like(v[:, :2])], 1) for k, v in frames.feats.items()}
     for a, b in zip(pairs_of(frames), pairs_of(padded)):
         assert torch.equal(a, b)
+
+
+def test_pairs_are_the_valid_rois_in_the_order_of_the_ids_with_their_own_targets():
+    frames = nasty_frame_set(6)
+    order, mask = np.argsort(frames.ids), frames.feats["roi_mask"]
+    x, t, counts = training_pairs(RoiFrames(frames, dtype=torch.float64), frames.feats["targets"])
+    np.testing.assert_array_equal(x, frames.feats["roi_features"][order][mask[order]])
+    np.testing.assert_array_equal(t, frames.feats["targets"][order][mask[order]])
+    assert counts.all()
+    x, t, counts = training_pairs(RoiFrames(frames, "flatten", dtype=torch.float64), frames.feats["targets"])
+    valid = mask[order, :, None]
+    np.testing.assert_array_equal(t, np.where(valid, frames.feats["targets"][order], 0).reshape(6, -1))
+    np.testing.assert_array_equal(x, np.where(valid, frames.feats["roi_features"][order], 0).reshape(6, -1))
+    np.testing.assert_array_equal(counts, np.broadcast_to(valid, (6, 4, 3)).reshape(6, -1))
+
+
+@pytest.mark.parametrize("standardise", [True, False])
+@pytest.mark.parametrize("arrangement", ["per_roi", "flatten"])
+def test_losses_are_mean_squared_errors_of_the_targets_that_count(arrangement, standardise):
+    x, t, mask = pairs_of(frame_set(n=12), arrangement)
+    result = fit((x, t, mask), steps=3, standardise=standardise)
+    t, mask = t.double().numpy(), mask.numpy()
+    columns = [t[mask[:, j], j] for j in range(t.shape[1])]
+    mean, std = (np.array([f(c) if len(c) else 0 for c in columns]) for f in (np.mean, np.std))
+    if standardise:
+        t, mean = (t - mean) / np.where(std > 0, std, 1), 0 * mean
+
+    def loss(predicted):
+        return np.square(predicted - t)[mask].mean()
+
+    start = ProxyHead(x.shape[1], t.shape[1], torch.Generator().manual_seed(0), (64, 32))
+    assert result.loss_mean == pytest.approx(loss(mean), rel=1e-5)
+    assert result.losses[0] == result.loss_first == pytest.approx(loss(start(x).detach().numpy()), rel=1e-5)
+    assert result.loss_last == pytest.approx(loss(result.head(x).numpy()), rel=1e-5)
+    assert not any(p.requires_grad for p in result.head.parameters())
+
+
+def test_a_loss_that_is_not_finite_is_no_convergence():
+    x, t, mask = pairs_of(frame_set(n=20))
+    result = fit((x * 1e25, t, mask), steps=3)
+    assert not np.isfinite(result.loss_last)
+    assert not result.converged
 
 
 def test_divergence_is_told_by_a_loss_above_the_mean_predictors():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from kecor.ntk.diagnostics import diagnose, kernel_drift
 from kecor.structures import Detections, Frame
 from kecor.visualization.bird_eye import draw_picks
 
@@ -81,7 +82,29 @@ def selection(number: int, method: str, note: str | None) -> dict:
         "my_list": list(range(30)),
         "note": note,
     }
+    if method == "kecor":
+        info |= kernel_info(number)
     ids = [f"{number}{i:05d}" for i in range(20)]
     gains = [2.5 - i / 9 for i in range(20)]
     counts = [2 + i % 7 for i in range(20)]
     return {"ids": ids, "gains": gains, "method": method, "predicted_boxes": counts, "info": info}
+
+
+def kernel_info(number: int) -> dict:
+    """What a kernel leaves in the info of a round, of made-up features that settle from round to round."""
+    fits = [0.05 + float(np.exp(-i / 12)) for i in range(50)]
+    diagnostics = kernel_of_round(number)
+    if number:
+        diagnostics["drift"] = kernel_drift(kernel_of_round(number - 1), diagnostics)
+    return {"proxy_losses": fits, "diagnostics": diagnostics}
+
+
+def kernel_of_round(number: int) -> dict:
+    """The diagnostics of a round with 20 labelled frames more than the one before."""
+    n, sizes = 20 * (number + 1), 1 / np.arange(1, 31)
+    features = np.random.default_rng(0).normal(size=(200, 30))[:n] * sizes
+    targets = np.tanh(features[:, :3] * 3)
+    moved = features + 0.5**number * sizes * np.random.default_rng(number + 1).normal(size=(n, 30)) + 0.2
+    gram = moved @ moved.T
+    left = np.full(10, 0.2 * 0.8**number)
+    return diagnose(gram / np.diag(gram).mean(), [f"{i:06d}" for i in range(n)], targets, 0.01, left, 0.7 * left)

@@ -8,8 +8,8 @@ import pytest
 from kecor.errors import DataError
 from kecor.visualization.report import headline, update_report
 from kecor.visualization.run_folder import number, read_run
-from kecor.visualization.wording import counted, duration, info_rows
-from tests.visualization.fake_run import write_run
+from kecor.visualization.wording import KERNEL, counted, duration, info_rows
+from tests.visualization.fake_run import kernel_info, write_run
 
 VOID = {"meta", "img", "br", "hr", "link"}
 
@@ -61,8 +61,8 @@ def test_the_page_is_whole_in_one_file(run_folder, report):
     for foreign in ("http:", "https:", "//cdn", "@import", "url(", "<script"):
         assert foreign not in re.sub(r"base64,[^\"]*", "", text)
     pictures = [base64.b64decode(url.partition(",")[2], validate=True) for url in report.urls]
-    files = [run_folder / "curve.png", run_folder / "round_00/picks.png", run_folder / "round_01/picks.png"]
-    assert pictures == [path.read_bytes() for path in files]
+    files = ["curve.png", "kernel.png", "round_00/picks.png", "round_01/picks.png"]
+    assert pictures == [(run_folder / name).read_bytes() for name in files]
     assert "prefers-color-scheme: dark" in text
 
 
@@ -98,6 +98,42 @@ def test_the_numbers_of_the_selection_are_named(report):
     assert values["Overlap with top-entropy"] == "0.35"
     assert values["Proxy loss after the fit"] == "0.0625"
     assert values["my list"] == "30 values, 0 to 29"
+
+
+def test_the_numbers_of_the_kernel_are_named_and_its_probe_is_left_out(report):
+    values = {row[0]: row[1] for row in report.rows if len(row) == 3}
+    expected = kernel_info(1)["diagnostics"]
+    assert values["Kernel: effective dimension"] == f"{expected['effective_dimension']:.4g}"
+    assert values["Kernel: change since the round before"] == f"{expected['drift']:.4g}"
+    assert values["Kernel: uncertainty after the picks"] == "0.112"
+    assert values["Kernel: shares of the strongest directions"].startswith("32 values, ")
+    assert len(values["Kernel: targets held by its strongest directions"].split(", ")) == 8
+    assert values["Proxy loss during the fit"].startswith("50 values, ")
+    assert all(row[2] != "–" for row in report.rows if len(row) == 3 and row[0].startswith("Kernel"))  # noqa: RUF001
+    assert not any("probe" in row[0] for row in report.rows)
+    assert "The kernel behind the picks" in report.text
+    assert all(term in report.text for term, _ in KERNEL)
+    assert "kernel.png" in report.text
+
+
+def test_a_method_without_a_kernel_has_no_such_part(tmp_path):
+    folder = write_run(tmp_path, n_rounds=2, method="random")
+    page = Page(update_report(folder).read_text(encoding="utf-8"))
+    assert len(page.urls) == 1
+    assert "behind the picks" not in page.text
+    assert not (folder / "kernel.png").exists()
+
+
+def test_a_kecor_run_from_before_there_were_diagnostics_has_no_such_part(tmp_path):
+    folder = write_run(tmp_path, n_rounds=3)
+    for k in range(2):
+        path = folder / f"round_0{k}/selection.json"
+        record = json.loads(path.read_text())
+        del record["info"]["diagnostics"], record["info"]["proxy_losses"]
+        path.write_text(json.dumps(record))
+    page = Page(update_report(folder).read_text(encoding="utf-8"))
+    assert len(page.urls) == 1
+    assert ["Coding-rate term, all picks", "31.84"] in [row[:2] for row in page.rows]
 
 
 def test_ap_by_difficulty_is_there_behind_a_line_that_opens(report):
@@ -180,4 +216,6 @@ def test_numbers_in_words():
     ]
     assert [counted(n, "box", "boxes") for n in (1, 0, 1234)] == ["1 box", "0 boxes", "1,234 boxes"]
     nested = info_rows({"fit": {"ok": True, "loss": float("nan")}, "k": 3})
+    assert info_rows({"probe": {"ids": ["a"], "gram": [[1.0]]}}) == []
+    assert info_rows({"probe": 3}) == [["probe", "3", None]]
     assert nested == [["fit: ok", "yes", None], ["fit: loss", None, None], ["k", "3", None]]

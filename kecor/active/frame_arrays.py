@@ -1,0 +1,68 @@
+"""The arrays that describe a set of frames: their names, their shapes and what they may hold."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Kind:
+    """What an array may hold.
+
+    Attributes:
+        letters: numpy's letters of its types (``dtype.kind``), ``words``: the same in words.
+        right: which values are right, elementwise; ``fault``: what the others are.
+    """
+
+    letters: str
+    words: str
+    right: Callable[[np.ndarray], np.ndarray]
+    fault: str
+
+
+def _between(low: float, high: float = np.inf) -> Callable[[np.ndarray], np.ndarray]:
+    return lambda values: (values >= low) & (values <= high)
+
+
+FLOATS = Kind("f", "floating-point numbers", np.isfinite, "is not finite")
+NUMBERS = Kind("fiu", "numbers", np.isfinite, "is not finite")
+TARGETS = Kind("fiub", "numbers", np.isfinite, "is not finite")
+SHARES = Kind("f", "floating-point numbers", _between(0, 1), "does not lie in [0, 1]")
+COUNTS = Kind("iu", "integers", _between(0), "is negative")
+LABELS = Kind("iu", "integers", _between(0, 2**16 - 1), "is no class number from 0 to 65535")
+FLAGS = Kind("biu", "true and false, or integers 1 and 0", _between(0, 1), "is neither 0 nor 1")
+
+
+@dataclass(frozen=True)
+class Array:
+    """One array: its axes (axes of one name have one length), what it holds, and which arrays it cannot do without."""
+
+    axes: tuple[str, ...]
+    kind: Kind
+    partners: tuple[str, ...] = ()
+
+    @property
+    def shape(self) -> str:
+        """Its axes as a shape is written."""
+        return f"({', '.join(self.axes)}{',' if len(self.axes) == 1 else ''})"
+
+
+DETECTIONS = ("det_offsets", "det_boxes", "det_scores", "det_labels")
+
+ARRAYS = {
+    "roi_features": Array(("N", "R", "C"), FLOATS, ("roi_mask",)),
+    "roi_mask": Array(("N", "R"), FLAGS, ("roi_features",)),
+    "roi_scores": Array(("N", "R"), SHARES, ("roi_features", "roi_mask")),
+    "embedding": Array(("N", "D"), FLOATS),
+    "targets": Array(("N", "R", "T"), TARGETS),
+    "det_boxes": Array(("M", "7 or 4"), NUMBERS, DETECTIONS),
+    "det_scores": Array(("M",), SHARES, DETECTIONS),
+    "det_labels": Array(("M",), LABELS, DETECTIONS),
+    "det_logits": Array(("M", "K"), NUMBERS, DETECTIONS),
+    "det_n_points": Array(("M",), COUNTS, DETECTIONS),
+    "det_offsets": Array(("N + 1",), COUNTS, DETECTIONS),
+}
+"""Every array beside ``ids (N,)``. Of the M detections, ``det_offsets[i]:det_offsets[i + 1]`` are those of frame i."""
