@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from kecor.acquisition import Acquisition
-from kecor.active.pool_pass import NEEDS
 from kecor.active.state import BACKUP_FILE, DONE, STATE_FILE, State
 from kecor.active.summary import METRICS, round_folder
 from kecor.config import Config
@@ -33,19 +31,6 @@ def checked_budget(config: Config) -> Budget:
         return Budget(active.amount, active.cost_frame, active.cost_box)
     except ValueError as error:
         raise ConfigError(f"active.amount, active.cost_frame, active.cost_box: {error}") from error
-
-
-def checked_needs(acquisition: Acquisition, budget: Budget, name: str) -> frozenset[str]:
-    """What the pool pass must compute: what the method names, and detections where boxes have a price.
-
-    Raises:
-        ConfigError: the method needs what the pool pass cannot give.
-    """
-    unknown = sorted(set(acquisition.needs) - NEEDS)
-    if unknown:
-        known = ", ".join(sorted(NEEDS))
-        raise ConfigError(f"acquisition {name}: needs {', '.join(unknown)}; the pool pass can give {known}")
-    return frozenset(acquisition.needs) | ({"detections"} if budget.cost_box > 0 else set())
 
 
 def check_splits(config: Config, train_set: KittiDataset, val_set: KittiDataset, log: Callable[[str], None]) -> None:

@@ -13,6 +13,9 @@ from kecor.errors import ConfigError
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet
 
+NEEDS = frozenset({"detections", "roi_features", "embedding"})
+"""What an acquisition function can name in its ``needs``."""
+
 
 def build_method(name: str, options: dict[str, Any], flag: str) -> Acquisition:
     """The method ``name`` with ``options``, given by the command-line argument ``flag``, as constructor arguments.
@@ -24,6 +27,19 @@ def build_method(name: str, options: dict[str, Any], flag: str) -> Acquisition:
     if name in ACQUISITIONS.module_dict:
         check_arguments(ACQUISITIONS.module_dict[name], options, name, flag)
     return build_acquisition({**options, "type": name})
+
+
+def checked_needs(acquisition: Acquisition, budget: Budget, name: str) -> frozenset[str]:
+    """What must be known of the frames: what the method names, and detections where boxes have a price.
+
+    Raises:
+        ConfigError: the method needs what there is not.
+    """
+    unknown = sorted(set(acquisition.needs) - NEEDS)
+    if unknown:
+        known = ", ".join(sorted(NEEDS))
+        raise ConfigError(f"acquisition {name}: needs {', '.join(unknown)}; the pool pass can give {known}")
+    return frozenset(acquisition.needs) | ({"detections"} if budget.cost_box > 0 else set())
 
 
 def build_budget(amount: float, cost_frame: float, cost_box: float) -> Budget:

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from kecor.acquisition import Acquisition, build_acquisition
-from kecor.active.checks import INITIAL, check_files, check_splits, checked_budget, checked_needs, has_run
+from kecor.active.checks import INITIAL, check_files, check_splits, checked_budget, has_run
+from kecor.active.choose import checked_needs
 from kecor.active.oracle import SimulatedOracle
 from kecor.active.pool import Pool
 from kecor.active.state import STAGES, State, digest_of_splits, load_state, settings_of

@@ -19,8 +19,6 @@ from kecor.errors import CheckpointError
 from kecor.progress import progress_bar
 from kecor.structures import Detections, FrameOutputs, FrameSet
 
-NEEDS = frozenset({"detections", "roi_features", "embedding"})
-"""What an acquisition function can name in its ``needs``."""
 DETECTION_ARRAYS = ("boxes", "scores", "labels", "logits", "n_points")
 
 

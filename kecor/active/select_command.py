@@ -10,8 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from kecor.active.checks import checked_needs
-from kecor.active.choose import build_budget, build_method, choose
+from kecor.active.choose import build_budget, build_method, checked_needs, choose
 from kecor.active.frame_pairs import read_pair
 from kecor.cli import main_guard
 from kecor.config import import_modules, parse_options

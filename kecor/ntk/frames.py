@@ -76,7 +76,7 @@ class RoiFrames:
         shape = self.features.shape[:2]
         by_roi = "roi_features" in feats
         self.mask = np.asarray(feats["roi_mask"], bool) if by_roi and "roi_mask" in feats else np.ones(shape, bool)
-        self.scores = np.asarray(feats["roi_scores"], np.float64) if by_roi and "roi_scores" in feats else self.mask
+        self.scores = np.asanyarray(feats["roi_scores"]) if by_roi and "roi_scores" in feats else self.mask
         for name, array in (("roi_mask", self.mask), ("roi_scores", self.scores)):
             if array.shape != shape:
                 raise SelectionError(f"{name}: shape {array.shape} does not fit roi_features {self.features.shape}")

@@ -154,9 +154,9 @@ class ObservedKernel:
     def _recall(self, positions: np.ndarray) -> Representation:
         """Representations, the kept ones as they are kept, the others computed and kept."""
         missing = np.array([i for i in positions if int(i) not in self._kept], np.int64)
-        if len(missing):
-            for i, *row in zip(missing, *self._represent(missing)[0]):
-                self._kept[int(i)] = tuple(part.clone() for part in row)
+        for chunk in self.pool.chunks(missing):
+            for i, *row in zip(chunk, *self._look(self.pool, chunk)):
+                self._kept[int(i)] = tuple(self._rounded(part).to(part, copy=True) for part in row)
         for i in positions:
             self._kept.move_to_end(int(i))
         rep = tuple(torch.stack(column) for column in zip(*(self._kept[int(i)] for i in positions)))

@@ -172,3 +172,8 @@ def test_the_standard_librarys_select_is_found_by_programs_in_the_folder_of_the_
     code = "import select, selectors, subprocess; print(select.select.__module__, selectors.DefaultSelector.__name__)"
     done = subprocess.run([sys.executable, "-c", code], cwd=TOOL.parent, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("select ")
+
+
+def test_choosing_for_another_detector_does_not_load_ours():
+    code = "import sys, kecor.active.select_command; sys.exit('spconv' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
