@@ -1,7 +1,7 @@
-"""The selection as one would first write it, and as the method's research code does it.
+"""The selection as one would first write it: sketch everything in float64, then a pivoted Cholesky factorisation.
 
-Every frame's Jacobian is got from automatic differentiation, sketched in float64, and kept; a pivoted Cholesky
-factorisation of all frames' sketches then makes the picks. It shares nothing with the package but the fitted head.
+It shares nothing with the package but the fitted head, and does no work that its result does not need: automatic
+differentiation stops at the layers' outputs, so that neither weights nor features get gradients.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def plain_selection(
         batch: frames differentiated at once.
         seed: of the sketch.
     """
-    layers = [layer.double().requires_grad_() for layer in layers]
+    layers = [layer.double().requires_grad_(False) for layer in layers]
     generator = torch.Generator().manual_seed(seed)
     projections = [
         [torch.randn(size, rank, dtype=torch.float64, generator=generator) for size in (a + 1, d)]
@@ -75,19 +75,14 @@ def plain_selection(
 
 
 def _sketch(x: Tensor, w: Tensor, layers: list[nn.Linear], projections: list[list[Tensor]]) -> Tensor:
-    """(n, rank) sketches of the frames' Jacobians: inputs and output gradients of each layer, caught by hooks."""
-    inputs, signals, hooks = [], [], []
-    for layer in layers:
-        hooks.append(layer.register_forward_hook(lambda _, given, out: inputs.append(given[0].detach())))
-        hooks.append(layer.register_full_backward_hook(lambda _, given, out: signals.insert(0, out[0].detach())))
-    y = x.clone().requires_grad_()  # hooks want an input that needs a gradient
-    for layer in layers[:-1]:
-        y = nn.functional.silu(layer(y))
-    (layers[-1](y).sum(2) * w).sum().backward()
-    for hook in hooks:
-        hook.remove()
+    """(n, rank) sketches of the frames' Jacobians, of each layer's input and the gradient at its output."""
+    inputs, outputs = [x], [layers[0](x).requires_grad_()]
+    for layer in layers[1:]:
+        inputs.append(nn.functional.silu(outputs[-1]))
+        outputs.append(layer(inputs[-1]))
+    signals = torch.autograd.grad((outputs[-1].sum(2) * w).sum(), outputs)
     total = 0.0
-    for a, d, (signs_a, signs_d) in zip(inputs, signals, projections):
-        a = torch.cat([a, torch.ones_like(a[..., :1])], 2)
-        total = total + ((a @ signs_a) * (d @ signs_d)).sum(1)
+    for a, d, (random_a, random_d) in zip(inputs, signals, projections):
+        a = torch.cat([a.detach(), torch.ones_like(a[..., :1])], 2)
+        total = total + ((a @ random_a) * (d @ random_d)).sum(1)
     return total / math.sqrt(projections[0][0].shape[1])
