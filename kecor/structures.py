@@ -91,6 +91,7 @@ class FrameOutputs:
         roi_features: (R, C) feature of each proposal.
         roi_scores: (R,) in [0, 1].
         roi_labels: (R,) int, 0-based class.
+        roi_logits: (R, classes) class logits.
         embedding: (D,) one feature vector of the whole frame.
     """
 
@@ -99,6 +100,7 @@ class FrameOutputs:
     roi_features: np.ndarray
     roi_scores: np.ndarray
     roi_labels: np.ndarray
+    roi_logits: np.ndarray
     embedding: np.ndarray
 
 
@@ -109,8 +111,8 @@ class FrameSet:
     Attributes:
         ids: (N,) frame ids.
         feats: name -> array whose first axis is the frame (possibly memory-mapped). Names in use: ``roi_features``
-            (N, R, C) with ``roi_mask`` (N, R) and ``roi_scores`` (N, R); ``embedding`` (N, D); for labelled frames
-            also ``targets`` (N, R, T), what the detector head should say of each RoI.
+            (N, R, C) with ``roi_mask`` (N, R), ``roi_scores`` (N, R) and ``roi_logits`` (N, R, classes); ``embedding``
+            (N, D); for labelled frames also ``targets`` (N, R, T), what the detector head should say of each RoI.
         detections: one :class:`Detections` a frame.
         meta: name -> (N,) array.
     """

@@ -56,6 +56,7 @@ ARRAYS = {
     "roi_features": Array(("N", "R", "C"), FLOATS, ("roi_mask",)),
     "roi_mask": Array(("N", "R"), FLAGS, ("roi_features",)),
     "roi_scores": Array(("N", "R"), SHARES, ("roi_features", "roi_mask")),
+    "roi_logits": Array(("N", "R", "K"), FLOATS, ("roi_features", "roi_mask")),
     "embedding": Array(("N", "D"), FLOATS),
     "targets": Array(("N", "R", "T"), TARGETS),
     "det_boxes": Array(("M", "7 or 4"), NUMBERS, DETECTIONS),

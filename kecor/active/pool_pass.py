@@ -98,6 +98,7 @@ def _arrays(
         arrays["roi_features"] = _padded([o.roi_features for o in outputs], n_rois, np.float16)
         arrays["roi_scores"] = _padded([o.roi_scores for o in outputs], n_rois, np.float32)
         arrays["roi_boxes"] = _padded([o.roi_boxes for o in outputs], n_rois, np.float32)
+        arrays["roi_logits"] = _padded([o.roi_logits for o in outputs], n_rois, np.float32)
         arrays["roi_labels"] = _padded([o.roi_labels for o in outputs], n_rois, np.int64)
         arrays["roi_mask"] = np.arange(n_rois) < np.array([len(o.roi_boxes) for o in outputs])[:, None]
     if "embedding" in needs:

@@ -11,20 +11,32 @@ from kecor.detectors.anchor_head import AnchorHead
 from kecor.detectors.bev import HeightCompression
 from kecor.detectors.bev_backbone import BEVBackbone
 from kecor.detectors.detector import Detector
+from kecor.detectors.point_head import PointHead
 from kecor.detectors.pretrained import load_pretrained
+from kecor.detectors.pv_rcnn import PVRCNN
+from kecor.detectors.roi_grid_head import RoiGridHead
+from kecor.detectors.roi_iou_head import RoiIoUHead
 from kecor.detectors.roi_targets import roi_targets
 from kecor.detectors.second import Second
+from kecor.detectors.second_iou import SecondIoU
 from kecor.detectors.voxel_backbone import VoxelBackbone
+from kecor.detectors.voxel_set_abstraction import VoxelSetAbstraction
 from kecor.errors import ConfigError
 from kecor.registry import DETECTORS
 
 __all__ = [
+    "PVRCNN",
     "AnchorHead",
     "BEVBackbone",
     "Detector",
     "HeightCompression",
+    "PointHead",
+    "RoiGridHead",
+    "RoiIoUHead",
     "Second",
+    "SecondIoU",
     "VoxelBackbone",
+    "VoxelSetAbstraction",
     "build_detector",
     "load_pretrained",
     "roi_targets",

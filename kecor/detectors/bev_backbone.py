@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
+from kecor.detectors.folding import ConvNormReLU
 from kecor.errors import ConfigError
 from kecor.registry import STAGES
 
@@ -45,7 +46,7 @@ class BEVBackbone(nn.Module):
         inputs = [in_channels, *filters[:-1]]
         self.blocks = nn.ModuleList(self._level(*level) for level in zip(inputs, filters, strides, layers))
         self.deblocks = nn.ModuleList(
-            nn.Sequential(nn.ConvTranspose2d(c, up, s, stride=s, bias=False), *_norm_relu(up))
+            ConvNormReLU(nn.ConvTranspose2d(c, up, s, stride=s, bias=False), *_norm_relu(up))
             for c, up, s in zip(filters, up_filters, up_strides)
         )
         self.out_channels = sum(up_filters)
@@ -78,12 +79,12 @@ class BEVBackbone(nn.Module):
         return int(stride)
 
     @staticmethod
-    def _level(in_channels: int, channels: int, stride: int, layers: int) -> nn.Sequential:
+    def _level(in_channels: int, channels: int, stride: int, layers: int) -> ConvNormReLU:
         modules = [nn.ZeroPad2d(1), nn.Conv2d(in_channels, channels, 3, stride=stride, bias=False)]
         modules += _norm_relu(channels)
         for _ in range(layers):
             modules += [nn.Conv2d(channels, channels, 3, padding=1, bias=False), *_norm_relu(channels)]
-        return nn.Sequential(*modules)
+        return ConvNormReLU(*modules)
 
     def forward(self, data: dict) -> dict:
         """From ``spatial_features`` (N, in_channels, H, W): adds ``spatial_features_2d`` (N, out_channels, H', W')."""

@@ -51,6 +51,11 @@ def direction_bin(heading: Tensor) -> Tensor:
 def decode_heading(heading: Tensor, direction: Tensor) -> Tensor:
     """The heading in [-pi, pi) of a residual that is known up to half a turn, put into the predicted direction bin."""
     heading = _wrap(heading - DIRECTION_OFFSET, PERIOD) + DIRECTION_OFFSET + PERIOD * direction.to(heading.dtype)
+    return wrap_heading(heading)
+
+
+def wrap_heading(heading: Tensor) -> Tensor:
+    """The same headings in [-pi, pi)."""
     return _wrap(heading + math.pi, 2 * math.pi) - math.pi
 
 

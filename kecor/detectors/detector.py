@@ -28,6 +28,10 @@ class Proposals:
     labels: Tensor
     logits: Tensor
 
+    def take(self, index: Tensor) -> Proposals:
+        """The boxes ``index`` (L,), in that order."""
+        return Proposals(self.boxes[index], self.scores[index], self.labels[index], self.logits[index])
+
 
 class Detector(BaseModel):
     """A list of named stages, each a module that takes the batch as a dict and returns it with its results added.
@@ -144,6 +148,7 @@ class Detector(BaseModel):
                     roi_features=to_numpy(features),
                     roi_scores=to_numpy(rois.scores),
                     roi_labels=to_numpy(rois.labels),
+                    roi_logits=to_numpy(rois.logits),
                     embedding=embeddings[frame],
                 )
             )

@@ -32,6 +32,9 @@ class PostProcessing:
 def best(scores: Tensor, limit: int, threshold: float = 0.0) -> Tensor:
     """Indices of the ``limit`` highest scores that are at least ``threshold``, best first, ties in index order."""
     index = (scores >= threshold).nonzero().squeeze(1)
+    if 0 < limit < len(index):  # sort no more than the best and what ties with the last of them
+        least = scores[index].topk(limit, sorted=False).values.amin()
+        index = (scores >= least).nonzero().squeeze(1)
     order = torch.sort(scores[index], descending=True, stable=True).indices
     return index[order[:limit]]
 

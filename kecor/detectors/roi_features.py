@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -10,7 +12,7 @@ POINTS = 3
 """Points read along each side of a box."""
 
 
-def pool_bev(features: Tensor, boxes: Tensor, origin: tuple[float, float], cell: tuple[float, float]) -> Tensor:
+def pool_bev(features: Tensor, boxes: Tensor, origin: Sequence[float], cell: Sequence[float]) -> Tensor:
     """(R, C) mean of the map at the centres of 3x3 equal parts of each box, read bilinearly.
 
     Args:
@@ -39,3 +41,30 @@ def _points(boxes: Tensor) -> Tensor:
     x = local[..., 0] * cos - local[..., 1] * sin
     y = local[..., 0] * sin + local[..., 1] * cos
     return torch.stack([x, y], dim=-1) + boxes[:, None, :2]
+
+
+def pool_bev_grid(features: Tensor, boxes: Tensor, origin: Sequence[float], cell: Sequence[float], size: int) -> Tensor:
+    """(R, C, size, size) float32 values of the map on a grid over each box, as SECOND-IoU was published with.
+
+    Checkpoints know this grid, so it is kept, with two peculiarities of OpenPCDet's SECONDHead: at both axes of the
+    grid, offsets along x are scaled by the box's length and those along y by its width, so that the grid of a box that
+    is turned is sheared; and positions are made for a map whose outermost cells lie on its edges but read from one
+    whose cells' edges do, up to half a cell off. Beyond the map it reads zero.
+
+    Args:
+        features, boxes, origin, cell: as for :func:`pool_bev`.
+        size: points along each side.
+    """
+    if len(boxes) == 0:
+        return features.new_zeros(0, len(features), size, size, dtype=torch.float32)
+    boxes = boxes.float()
+    steps = (torch.arange(size, device=boxes.device, dtype=boxes.dtype) + 0.5) / size - 0.5
+    along, across = steps[None, None, :], steps[None, :, None]
+    cos, sin = boxes[:, 6, None, None].cos(), boxes[:, 6, None, None].sin()
+    x = boxes[:, 0, None, None] + boxes[:, 3, None, None] * (along * cos - across * sin)
+    y = boxes[:, 1, None, None] + boxes[:, 4, None, None] * (along * sin + across * cos)
+    last = boxes.new_tensor([features.shape[2] - 1, features.shape[1] - 1]).clamp(min=1)
+    places = (torch.stack([x, y], dim=-1) - boxes.new_tensor(origin)) / boxes.new_tensor(cell)
+    grid = (2 * places / last - 1).flatten(1, 2)  # (R, size * size, 2)
+    read = F.grid_sample(features[None].float(), grid[None], padding_mode="zeros", align_corners=False)
+    return read[0].transpose(0, 1).unflatten(2, (size, size))

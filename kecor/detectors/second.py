@@ -72,11 +72,11 @@ class Second(Detector):
     def final_boxes(self, data: dict, frame: int) -> Proposals:
         """The boxes above the score threshold, after class-agnostic suppression."""
         p = self.post_processing
-        return self._proposals(data, frame, p.score_threshold, p.nms_threshold, p.post_nms)
+        return self._proposals(data, frame, p.pre_nms, p.score_threshold, p.nms_threshold, p.post_nms)
 
     def regions(self, data: dict, frame: int, n_rois: int) -> tuple[Proposals, Tensor]:
         """The best boxes whatever they score, and the map's features inside them."""
-        rois = self._proposals(data, frame, 0.0, ROI_NMS_THRESHOLD, n_rois)
+        rois = self._proposals(data, frame, self.post_processing.pre_nms, 0.0, ROI_NMS_THRESHOLD, n_rois)
         cell = tuple(size * STRIDE * self.backbone_2d.stride for size in self.grid.voxel_size[:2])
         origin = self.grid.point_cloud_range[:2]
         return rois, pool_bev(data["spatial_features_2d"][frame], rois.boxes, origin, cell)
@@ -85,10 +85,13 @@ class Second(Detector):
         """(N, C) mean of the map."""
         return data["spatial_features_2d"].float().mean(dim=(2, 3))
 
-    def _proposals(self, data: dict, frame: int, min_score: float, overlap: float, limit: int) -> Proposals:
+    def _proposals(
+        self, data: dict, frame: int, pre_nms: int, min_score: float, overlap: float, limit: int
+    ) -> Proposals:
+        """At most ``limit`` boxes that suppression leaves of the ``pre_nms`` best that score at least ``min_score``."""
         logits = data["cls_preds"][frame]
         scores, labels = torch.sigmoid(logits).max(dim=1)
-        index = best(scores, self.post_processing.pre_nms, min_score)
+        index = best(scores, pre_nms, min_score)
         boxes = self.dense_head.decode(data, frame, index)
         kept = suppress(boxes, scores[index], overlap, limit)
         index = index[kept]

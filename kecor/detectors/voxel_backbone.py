@@ -40,6 +40,7 @@ class VoxelBackbone(nn.Module):
         if len(channels) != 5:
             raise ConfigError(f"detector.backbone_3d.channels: expected 5 numbers, got {list(channels)}")
         c0, c1, c2, c3, c4 = channels
+        self.in_channels = in_channels
         self.sparse_shape = grid.sparse_shape
         self.conv_input = submanifold_block(in_channels, c0, "subm1")
         self.conv1 = Sequential(submanifold_block(c0, c1, "subm1"))
@@ -47,6 +48,7 @@ class VoxelBackbone(nn.Module):
         self.conv3 = self._level(c2, c3, 3, (1, 1, 1))
         self.conv4 = self._level(c3, c4, 4, (0, 1, 1))
         self.conv_out = strided_block(c4, out_channels, "spconv_down2", OUT_KERNEL, OUT_STRIDE, (0, 0, 0))
+        self.scale_channels = dict(zip(("x_conv1", "x_conv2", "x_conv3", "x_conv4"), channels[1:]))
         self.out_channels = out_channels
         self.out_shape = (self._depth(grid), *grid.bev_shape)
 

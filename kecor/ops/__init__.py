@@ -1,8 +1,27 @@
-"""The few heavy kernels: arrays in, arrays out, compiled by numba, float64 inside."""
+"""The few heavy kernels, compiled by numba on the CPU and in plain torch elsewhere.
 
+Kernels on boxes take arrays and give arrays, or take tensors and give tensors, and compute in float64; those on points
+and their features take and give tensors.
+"""
+
+from kecor.ops.ball_query import ball_query
+from kecor.ops.furthest_point import furthest_point_sample
+from kecor.ops.grouping import group
 from kecor.ops.inside import count_points_in_boxes, points_in_boxes
 from kecor.ops.nearest_iou import iou_bev_aligned
 from kecor.ops.nms import nms_bev
 from kecor.ops.rotated_iou import iou_3d, iou_bev
+from kecor.ops.segment_max import segment_max
 
-__all__ = ["count_points_in_boxes", "iou_3d", "iou_bev", "iou_bev_aligned", "nms_bev", "points_in_boxes"]
+__all__ = [
+    "ball_query",
+    "count_points_in_boxes",
+    "furthest_point_sample",
+    "group",
+    "iou_3d",
+    "iou_bev",
+    "iou_bev_aligned",
+    "nms_bev",
+    "points_in_boxes",
+    "segment_max",
+]

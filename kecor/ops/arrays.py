@@ -1,4 +1,4 @@
-"""The one array form the kernels are compiled for."""
+"""The one array form the kernels on boxes are compiled for."""
 
 from __future__ import annotations
 

@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 
 from kecor.ops.arrays import as_boxes7, as_rows
+from kecor.ops.dispatch import also_for_tensors
+from kecor.ops.in_torch import inside as in_torch
 
 
 @njit(cache=True, nogil=True)
@@ -40,6 +42,7 @@ def _count(points, boxes):
     return count
 
 
+@also_for_tensors(in_torch.points_in_boxes)
 def points_in_boxes(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Index of the first box that holds each point, its faces included; -1 where none does.
 
@@ -56,6 +59,7 @@ def points_in_boxes(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     return _first_box(as_rows(points, 3, "points"), as_boxes7(boxes, "boxes"))
 
 
+@also_for_tensors(in_torch.count_points_in_boxes)
 def count_points_in_boxes(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """(M,) int64 number of ``points`` (N, >=3) in each of ``boxes`` (M, 7), each box counted on its own.
 

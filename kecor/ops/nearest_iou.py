@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 
 from kecor.ops.arrays import as_boxes7
+from kecor.ops.dispatch import also_for_tensors
+from kecor.ops.in_torch import nearest_iou as in_torch
 
 
 def _axis_aligned(boxes: np.ndarray) -> np.ndarray:
@@ -29,6 +31,7 @@ def _pairwise(a, b):
     return iou
 
 
+@also_for_tensors(in_torch.iou_bev_aligned)
 def iou_bev_aligned(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """IoU of footprints, each box's heading rounded to the nearest multiple of 90 degrees.
 

@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 
 from kecor.ops.arrays import as_boxes7
+from kecor.ops.dispatch import also_for_tensors
+from kecor.ops.in_torch import nms as in_torch
 from kecor.ops.polygon import box_overlap, circumradius
 
 
@@ -29,6 +31,7 @@ def _greedy(boxes, threshold, max_keep):
     return kept[:n]
 
 
+@also_for_tensors(in_torch.nms_bev)
 def nms_bev(boxes: np.ndarray, scores: np.ndarray, threshold: float, max_keep: int | None = None) -> np.ndarray:
     """Keep the best boxes such that no two kept footprints have an IoU above ``threshold``.
 

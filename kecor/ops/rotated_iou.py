@@ -6,6 +6,8 @@ import numpy as np
 from numba import njit
 
 from kecor.ops.arrays import as_boxes7
+from kecor.ops.dispatch import also_for_tensors
+from kecor.ops.in_torch import rotated_iou as in_torch
 from kecor.ops.polygon import box_overlap, circumradius
 
 
@@ -19,6 +21,7 @@ def _pairwise(a, b, vertical):
     return iou
 
 
+@also_for_tensors(in_torch.iou_bev)
 def iou_bev(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """IoU of the footprints of every box of ``a`` (N, 7) with every box of ``b`` (M, 7): (N, M) float32 in [0, 1].
 
@@ -30,6 +33,7 @@ def iou_bev(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return _pairwise(as_boxes7(a, "a"), as_boxes7(b, "b"), False)
 
 
+@also_for_tensors(in_torch.iou_3d)
 def iou_3d(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """IoU of the volumes of every box of ``a`` (N, 7) with every box of ``b`` (M, 7): (N, M) float32 in [0, 1].
 

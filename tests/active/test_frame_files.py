@@ -42,6 +42,7 @@ def arrays_of(n=6):
         "roi_features": rng.normal(size=(n, 4, 3)).astype(np.float32),
         "roi_mask": np.arange(4) < rng.integers(1, 5, (n, 1)),
         "roi_scores": rng.uniform(size=(n, 4)).astype(np.float32),
+        "roi_logits": rng.normal(size=(n, 4, 3)).astype(np.float32),
         "embedding": rng.normal(size=(n, 5)).astype(np.float16),
         "targets": rng.normal(size=(n, 4, 2)).astype(np.float32),
         "det_offsets": np.concatenate([[0], np.cumsum(counts)]),

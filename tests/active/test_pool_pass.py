@@ -33,7 +33,9 @@ def outputs_of(frame_id):
     )
     roi_boxes = np.tile(CAR + np.float32([0, n, 0, 0, 0, 0, 0]), (rois, 1)) + 50 * np.arange(rois)[:, None]
     features = n + np.arange(rois * 3, dtype=np.float32).reshape(rois, 3)
-    return FrameOutputs(found, roi_boxes, features, np.linspace(1, 0.5, rois), np.zeros(rois, int), np.full(2, n))
+    return FrameOutputs(
+        found, roi_boxes, features, np.linspace(1, 0.5, rois), np.zeros(rois, int), np.full((rois, 2), n), np.full(2, n)
+    )
 
 
 @pytest.fixture
@@ -77,6 +79,7 @@ def test_frame_sets_hold_what_the_detector_said(tmp_path, described):
             np.testing.assert_array_equal(part.feats["roi_features"][row, :rois], said.roi_features)
             assert not part.feats["roi_features"][row, rois:].any()
             np.testing.assert_allclose(part.feats["roi_scores"][row, :rois], said.roi_scores)
+            np.testing.assert_array_equal(part.feats["roi_logits"][row, :rois], said.roi_logits)
             np.testing.assert_array_equal(part.feats["embedding"][row], said.embedding)
             np.testing.assert_array_equal(part.detections[row].boxes, said.detections.boxes)
             np.testing.assert_array_equal(part.detections[row].labels, said.detections.labels)
@@ -100,7 +103,7 @@ def test_targets_are_those_of_the_rois_against_the_bought_labels(tmp_path, descr
 def test_only_what_is_needed_is_kept(tmp_path, described, need):
     oracle, store = make_pass(tmp_path, {need})
     pool, _ = frame_sets(store, 5, oracle, CLASSES)
-    expected = {"roi_features": {"roi_features", "roi_mask", "roi_scores"}, "embedding": {"embedding"}}
+    expected = {"roi_features": {"roi_features", "roi_mask", "roi_scores", "roi_logits"}, "embedding": {"embedding"}}
     assert pool.feats.keys() == expected.get(need, set())
     assert bool(pool.detections) == (need == "detections")
     assert len(stored_detections(store)) == (len(IDS) if need == "detections" else 0)

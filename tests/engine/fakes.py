@@ -66,7 +66,9 @@ class FakeDetector(BaseModel):
         outputs = []
         for found in self(mode="predict", **batch):
             features = np.repeat(found.boxes, n_rois, 0)
-            rois = FrameOutputs(found, features, features, np.ones(n_rois), np.zeros(n_rois, int), found.boxes[0])
+            rois = FrameOutputs(
+                found, features, features, np.ones(n_rois), np.zeros(n_rois, int), features, found.boxes[0]
+            )
             outputs.append(rois)
         return outputs
 

@@ -1,0 +1,66 @@
+"""Linear layers as published detectors store them: with the weight of a convolution of kernel size 1."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Pointwise(nn.Linear):
+    """A linear layer over rows whose weight has shape (out, in, 1, ...), ``kernel_dims`` ones at the end."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_dims: int, bias: bool = False):
+        super().__init__(in_channels, out_channels, bias)
+        shape = (out_channels, in_channels, *[1] * kernel_dims)
+        self.weight = nn.Parameter(self.weight.detach().reshape(shape))
+
+    @property
+    def matrix(self) -> Tensor:
+        """(out, in) weight."""
+        return self.weight.flatten(1)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        """(..., in) to (..., out)."""
+        return F.linear(rows, self.matrix, self.bias)
+
+
+def roi_layers(
+    in_channels: int, widths: Sequence[int], dropout: float, out_channels: int | None = None
+) -> nn.Sequential:
+    """Linear, normalisation, ReLU for each width, dropout after the first; then, with ``out_channels``, a last linear
+    layer with bias. Xavier weights (Glorot and Bengio 2010), as the RoI heads of PV-RCNN and SECOND-IoU start from."""
+    layers: list[nn.Module] = []
+    for number, width in enumerate(widths):
+        layers += [Pointwise(in_channels, width, 1), nn.BatchNorm1d(width), nn.ReLU()]
+        if number == 0:
+            layers.append(nn.Dropout(dropout))
+        in_channels = width
+    if out_channels is not None:
+        layers.append(Pointwise(in_channels, out_channels, 1, bias=True))
+        nn.init.zeros_(layers[-1].bias)
+    for layer in layers:
+        if isinstance(layer, Pointwise):
+            nn.init.xavier_normal_(layer.weight)
+    return nn.Sequential(*layers)
+
+
+def point_layers(in_channels: int, widths: Sequence[int], out_channels: int | None = None) -> nn.Sequential:
+    """Linear, normalisation, ReLU for each width; then, with ``out_channels``, a last linear layer with bias."""
+    layers: list[nn.Module] = []
+    for width in widths:
+        layers += [nn.Linear(in_channels, width, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
+        in_channels = width
+    if out_channels is not None:
+        layers.append(nn.Linear(in_channels, out_channels))
+    return nn.Sequential(*layers)
+
+
+def run_rows(layers: nn.Sequential, rows: Tensor) -> Tensor:
+    """``layers`` over (N, C) rows; no rows give no rows, where batch normalisation in training would refuse."""
+    if len(rows):
+        return layers(rows)
+    width = [layer for layer in layers if isinstance(layer, nn.Linear)][-1].out_features
+    return rows.new_zeros(0, width, dtype=torch.float32)

@@ -1,0 +1,83 @@
+"""PV-RCNN (Shi et al., CVPR 2020): voxels propose boxes, keypoints that know the cloud refine them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+from kecor.config import DataConfig
+from kecor.detectors.stages import build_stage
+from kecor.detectors.two_stage import TwoStage
+from kecor.registry import DETECTORS
+
+
+@DETECTORS.register_module("pv_rcnn")
+class PVRCNN(TwoStage):
+    """SECOND, with keypoints that abstract its 3D backbone, and an RoI head that pools them.
+
+    Parameter names and shapes are those of OpenPCDet, so that its checkpoints load.
+
+    Args:
+        data: gives the classes, the range and the voxel size.
+        backbone_3d, backbone_2d, dense_head, post_processing, norm_momentum: as for
+            :class:`~kecor.detectors.second.Second`.
+        pfe: arguments of :class:`~kecor.detectors.voxel_set_abstraction.VoxelSetAbstraction`.
+        point_head: arguments of :class:`~kecor.detectors.point_head.PointHead`.
+        proposals, sampling: as for :class:`~kecor.detectors.two_stage.TwoStage`.
+        roi_head: arguments of :class:`~kecor.detectors.roi_grid_head.RoiGridHead`.
+
+    Raises:
+        ConfigError: unknown or unusable arguments.
+    """
+
+    stages = (
+        "backbone_3d",
+        "map_to_bev",
+        "pfe",
+        "backbone_2d",
+        "dense_head",
+        "point_head",
+        "propose",
+        "roi_head",
+    )
+
+    def __init__(
+        self,
+        data: DataConfig,
+        backbone_3d: dict[str, Any] | None = None,
+        pfe: dict[str, Any] | None = None,
+        backbone_2d: dict[str, Any] | None = None,
+        dense_head: dict[str, Any] | None = None,
+        point_head: dict[str, Any] | None = None,
+        proposals: dict[str, dict[str, Any]] | None = None,
+        sampling: dict[str, Any] | None = None,
+        roi_head: dict[str, Any] | None = None,
+        post_processing: dict[str, Any] | None = None,
+        norm_momentum: float = 0.01,
+    ):
+        super().__init__(
+            data,
+            proposals,
+            sampling,
+            backbone_3d=backbone_3d,
+            backbone_2d=backbone_2d,
+            dense_head=dense_head,
+            post_processing=post_processing,
+        )
+        backbone = self.backbone_3d
+        given = (
+            self.grid,
+            backbone.in_channels,
+            backbone.out_channels * backbone.out_shape[0],
+            backbone.scale_channels,
+        )
+        self.pfe = build_stage("detector.pfe", "voxel_set_abstraction", pfe, *given)
+        self.point_head = build_stage("detector.point_head", "point_head", point_head, self.pfe.in_channels)
+        self.roi_head = build_stage("detector.roi_head", "roi_grid_head", roi_head, self.pfe.out_channels)
+        self.roi_feature_channels = self.roi_head.out_channels
+        self.set_norm_momentum(norm_momentum)
+
+    def loss(self, data: dict) -> dict[str, Tensor]:
+        """The losses of the dense head, of the keypoints' weights and of the RoI head."""
+        return {**super().loss(data), **self.point_head.loss(data)}

@@ -1,0 +1,44 @@
+"""Which implementation takes which arguments: numba what lies on the CPU, plain torch what lies elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def is_compiled_for(tensor: Tensor) -> bool:
+    """Whether the numba kernels take this tensor."""
+    return tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.float64)
+
+
+def also_for_tensors(in_torch: Callable[..., Tensor]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Let a function from numpy arrays to a numpy array also take tensors and then return one on their device.
+
+    Tensors on the CPU go through the function itself, others through ``in_torch``, a function of the same arguments,
+    all of them then on one device. Nothing is differentiable.
+    """
+
+    def decorate(on_arrays: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(on_arrays)
+        def on_either(*args: Any, **kwargs: Any) -> Any:
+            tensors = [value for value in (*args, *kwargs.values()) if isinstance(value, Tensor)]
+            if not tensors:
+                return on_arrays(*args, **kwargs)
+            if any(tensor.device.type != "cpu" for tensor in tensors):
+                with torch.no_grad():
+                    return in_torch(*args, **kwargs)
+            arrays = [_as_array(value) for value in args]
+            return torch.from_numpy(on_arrays(*arrays, **{name: _as_array(value) for name, value in kwargs.items()}))
+
+        return on_either
+
+    return decorate
+
+
+def _as_array(value: Any) -> Any:
+    """A tensor on the CPU as an array: of float64, which holds all floating types and is what the kernels take."""
+    return value.detach().double().numpy() if isinstance(value, Tensor) else value
