@@ -63,19 +63,23 @@ class AnchorHead(nn.Module):
 
     def forward(self, data: dict) -> dict:
         """From ``spatial_features_2d`` (N, in_channels, H, W): adds the float32 ``cls_preds`` (N, A, classes) logits,
-        ``box_preds`` (N, A, 7) residuals and ``dir_cls_preds`` (N, A, 2) logits."""
-        x = data["spatial_features_2d"]
-        return {
-            **data,
-            "cls_preds": self._rows(self.conv_cls(x), self.n_classes),
-            "box_preds": self._rows(self.conv_box(x), 7),
-            "dir_cls_preds": self._rows(self.conv_dir_cls(x), box_coder.DIRECTION_BINS),
-        }
+        ``box_preds`` (N, A, 7) residuals and ``dir_cls_preds`` (N, A, 2) logits.
+
+        Runs in float32, inside autocast too: three digits are too few for scores that rank boxes.
+        """
+        with torch.autocast(self.anchors.device.type, enabled=False):
+            x = data["spatial_features_2d"].float()
+            return {
+                **data,
+                "cls_preds": self._rows(self.conv_cls(x), self.n_classes),
+                "box_preds": self._rows(self.conv_box(x), 7),
+                "dir_cls_preds": self._rows(self.conv_dir_cls(x), box_coder.DIRECTION_BINS),
+            }
 
     @staticmethod
     def _rows(maps: Tensor, width: int) -> Tensor:
         """(N, n * width, H, W) maps as (N, H * W * n, width) rows, one an anchor."""
-        return maps.float().permute(0, 2, 3, 1).reshape(len(maps), -1, width)
+        return maps.permute(0, 2, 3, 1).reshape(len(maps), -1, width)
 
     def decode(self, data: dict, frame: int, index: Tensor | slice = slice(None)) -> Tensor:
         """(K, 7) boxes of the anchors ``index`` of one frame of the batch; headings in [-pi, pi)."""

@@ -32,7 +32,7 @@ class PointHead(nn.Module):
     def forward(self, data: dict) -> dict:
         """From ``unfused_features`` (K, in_channels): adds ``keypoint_logits`` (K,) and multiplies the
         ``keypoint_features`` by their sigmoid."""
-        logits = run_rows(self.cls_layers, data["unfused_features"])[:, 0].float()
+        logits = run_rows(self.cls_layers, data["unfused_features"])[:, 0]
         weighted = data["keypoint_features"] * logits.sigmoid()[:, None]
         return {**data, "keypoint_logits": logits, "keypoint_features": weighted}
 

@@ -59,8 +59,12 @@ def point_layers(in_channels: int, widths: Sequence[int], out_channels: int | No
 
 
 def run_rows(layers: nn.Sequential, rows: Tensor) -> Tensor:
-    """``layers`` over (N, C) rows; no rows give no rows, where batch normalisation in training would refuse."""
-    if len(rows):
-        return layers(rows)
-    width = [layer for layer in layers if isinstance(layer, nn.Linear)][-1].out_features
-    return rows.new_zeros(0, width, dtype=torch.float32)
+    """``layers`` over (N, C) rows in float32, inside autocast too: they are cheap, and what they say is final.
+
+    No rows give no rows, where batch normalisation in training would refuse.
+    """
+    if len(rows) == 0:
+        width = [layer for layer in layers if isinstance(layer, nn.Linear)][-1].out_features
+        return rows.new_zeros(0, width, dtype=torch.float32)
+    with torch.autocast(rows.device.type, enabled=False):
+        return layers(rows.float())

@@ -69,8 +69,8 @@ class RoiGridHead(nn.Module):
         # channels before grid points, as published
         pooled = pooled.view(-1, self.grid_size**3, pooled.shape[1]).transpose(1, 2).flatten(1)
         shared = run_rows(self.shared_fc_layer, pooled)
-        logits = run_rows(self.cls_layers, shared)[:, 0].float()
-        residuals = run_rows(self.reg_layers, shared).float()
+        logits = run_rows(self.cls_layers, shared)[:, 0]
+        residuals = run_rows(self.reg_layers, shared)
         refined = decode_residuals(residuals, torch.cat(boxes))
         return {
             **data,

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from kecor import ops
 from kecor.detectors.grid import Grid
 from kecor.detectors.pointwise import roi_layers, run_rows
-from kecor.detectors.roi_features import pool_bev_grid
 from kecor.detectors.roi_losses import score_loss
 from kecor.detectors.roi_sampling import RoiSampling, class_targets
 from kecor.errors import ConfigError
@@ -62,10 +62,11 @@ class RoiIoUHead(nn.Module):
         boxes = [rois.boxes for rois in data["rois"]]
         maps = data["spatial_features_2d"].detach()
         pooled = [
-            pool_bev_grid(bev, of_frame, self.origin, self.cell, self.grid_size) for bev, of_frame in zip(maps, boxes)
+            ops.pool_bev_grid(bev, of_frame, self.origin, self.cell, self.grid_size)
+            for bev, of_frame in zip(maps, boxes)
         ]
         shared = run_rows(self.shared_fc_layer, torch.cat(pooled).flatten(1))
-        logits = run_rows(self.iou_layers, shared)[:, 0].float()
+        logits = run_rows(self.iou_layers, shared)[:, 0]
         found = {"roi_features": shared, "roi_logits": logits, "roi_scores": logits.sigmoid()}
         return {**data, **found, "roi_boxes": torch.cat(boxes)}
 

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from kecor import ops
 from kecor.config import DataConfig, check_arguments
 from kecor.detectors.bev import HeightCompression
 from kecor.detectors.detector import Detector, Proposals
 from kecor.detectors.grid import STRIDE
 from kecor.detectors.post_processing import PostProcessing, best, suppress
-from kecor.detectors.roi_features import pool_bev
 from kecor.detectors.stages import build_stage
 from kecor.registry import DETECTORS
 
@@ -79,7 +79,7 @@ class Second(Detector):
         rois = self._proposals(data, frame, self.post_processing.pre_nms, 0.0, ROI_NMS_THRESHOLD, n_rois)
         cell = tuple(size * STRIDE * self.backbone_2d.stride for size in self.grid.voxel_size[:2])
         origin = self.grid.point_cloud_range[:2]
-        return rois, pool_bev(data["spatial_features_2d"][frame], rois.boxes, origin, cell)
+        return rois, ops.pool_bev(data["spatial_features_2d"][frame], rois.boxes, origin, cell)
 
     def embedding(self, data: dict) -> Tensor:
         """(N, C) mean of the map."""

@@ -130,4 +130,4 @@ class TwoStage(Second):
 
     @staticmethod
     def _split(data: dict, name: str) -> tuple[Tensor, ...]:
-        return data[name].float().split([len(rois.boxes) for rois in data["rois"]])
+        return data[name].split([len(rois.boxes) for rois in data["rois"]])

@@ -121,12 +121,12 @@ class VoxelSetAbstraction(nn.Module):
         last = low.new_tensor([bev.shape[2] - 1, bev.shape[1] - 1])
         corners = torch.stack([low, low + 1]).clamp(min=low.new_zeros(2), max=last)  # (2, K, 2)
         share = torch.stack([corners[1] - place, place - corners[0]])  # both from one corner, beyond the last: sum 0
-        flat, result = bev.float().flatten(1), 0
+        rows, result = bev.float().permute(1, 2, 0).flatten(0, 1), 0
         for i in (0, 1):
             for j in (0, 1):
                 row = corners[i, :, 1] * bev.shape[2] + corners[j, :, 0]
-                result = result + flat.index_select(1, row) * (share[i, :, 1] * share[j, :, 0])
-        return result.T
+                result = result + rows.index_select(0, row) * (share[i, :, 1] * share[j, :, 0])[:, None]
+        return result
 
 
 def by_frame(rows: Tensor, frame: Tensor, batch_size: int) -> list[Tensor]:

@@ -134,8 +134,16 @@ def _fit(known: RoiFrames, labelled: FrameSet, options: KernelOptions, generator
         raise SelectionError(
             f"kernel {options.kernel!r} needs feats['targets'] of the labelled frames to fit its proxy head"
         )
+    inputs, targets, mask = training_pairs(known, labelled.feats["targets"])
+    if options.require_convergence and len(inputs) > 1 and not (inputs != inputs[0]).any():
+        raise SelectionError(
+            "the features of the labelled frames are all the same: the detector has learned nothing that tells them "
+            "apart; train it longer, or on more frames"
+        )
     fit = fit_proxy(
-        *training_pairs(known, labelled.feats["targets"]),
+        inputs,
+        targets,
+        mask,
         generator,
         standardise=options.standardise,
         steps=options.steps,

@@ -10,6 +10,7 @@ from kecor.ops.grouping import group
 from kecor.ops.inside import count_points_in_boxes, points_in_boxes
 from kecor.ops.nearest_iou import iou_bev_aligned
 from kecor.ops.nms import nms_bev
+from kecor.ops.roi_pool import pool_bev, pool_bev_grid
 from kecor.ops.rotated_iou import iou_3d, iou_bev
 from kecor.ops.segment_max import segment_max
 
@@ -23,5 +24,7 @@ __all__ = [
     "iou_bev_aligned",
     "nms_bev",
     "points_in_boxes",
+    "pool_bev",
+    "pool_bev_grid",
     "segment_max",
 ]

@@ -2,8 +2,10 @@
 
 import numpy as np
 import torch
+from mmengine.optim import OptimWrapper
 
 from kecor.config import DataConfig, VoxelConfig
+from kecor.detectors import Detector, build_detector
 
 CLASSES = ["Car", "Pedestrian", "Cyclist"]
 SMALL = {
@@ -11,6 +13,46 @@ SMALL = {
     "backbone_3d": {"channels": [8, 8, 16, 16, 16], "out_channels": 16},
     "backbone_2d": {"layers": [1, 1], "filters": [32, 32], "up_filters": [32, 32]},
 }
+TWO_STAGE = {
+    **SMALL,
+    "norm_momentum": 0.2,
+    "proposals": {
+        "train": {"pre_nms": 512, "post_nms": 64, "nms_threshold": 0.8},
+        "test": {"pre_nms": 256, "post_nms": 24, "nms_threshold": 0.7},
+    },
+    "sampling": {"rois": 24},
+}
+PV_RCNN = {
+    **TWO_STAGE,
+    "type": "pv_rcnn",
+    "pfe": {
+        "keypoints": 96,
+        "out_channels": 16,
+        "sources": {
+            "raw_points": {"mlps": [[8, 8], [8]], "radii": [0.4, 0.8], "samples": [8, 16]},
+            "x_conv2": {"mlps": [[8]], "radii": [1.2], "samples": [8]},
+            "x_conv4": {"mlps": [[8, 8]], "radii": [3.0], "samples": [16]},
+        },
+    },
+    "point_head": {"widths": [16, 16]},
+    "roi_head": {
+        "grid_size": 3,
+        "mlps": [[8, 8], [8]],
+        "radii": [0.8, 1.6],
+        "samples": [8, 16],
+        "shared": [32, 256],
+        "widths": [32, 32],
+        "dropout": 0.1,
+    },
+}
+SECOND_IOU = {
+    **TWO_STAGE,
+    "type": "second_iou",
+    "roi_head": {"grid_size": 4, "shared": [32, 256], "widths": [32, 32], "dropout": 0.1},
+}
+"""Tiny two-stage detectors; RoI features have the published width."""
+NONE = (np.zeros((0, 4), np.float32), np.zeros((0, 7)), np.zeros(0))
+"""A frame without points or boxes, for :func:`make_batch`."""
 BOXES = np.array(
     [
         [6.1, -2.0, -1.0, 4.0, 1.7, 1.5, 0.3],
@@ -74,3 +116,14 @@ def tiny_batch(n_frames: int = 1) -> dict:
     """Frames with the same boxes and other points."""
     frames = [(scene(BOXES, np.random.default_rng(seed)), BOXES, LABELS) for seed in range(n_frames)]
     return make_batch(frames, tiny_data())
+
+
+def overfit(section: dict, steps: int, n_frames: int = 1) -> tuple[Detector, list[float]]:
+    """A detector trained on :func:`tiny_batch`, in training mode, and the loss of each step."""
+    detector = build_detector(section, tiny_data(), seed=0).train()
+    optimizer = OptimWrapper(torch.optim.Adam(detector.parameters(), lr=0.01), clip_grad={"max_norm": 10})
+    batch = tiny_batch(n_frames)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        losses = [detector.train_step(batch, optimizer)["loss"].item() for _ in range(steps)]
+    return detector, losses

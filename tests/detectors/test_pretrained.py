@@ -1,27 +1,33 @@
 import datetime
+import re
 
 import pytest
 import torch
 
 from kecor.detectors import build_detector, load_pretrained
 from kecor.errors import CheckpointError
-from tests.detectors.synthetic import SMALL, tiny_data
+from tests.detectors.synthetic import PV_RCNN, SECOND_IOU, SMALL, tiny_data
+
+ALL = pytest.mark.parametrize(
+    ("source", "target"), [(s, s) for s in (SMALL, SECOND_IOU, PV_RCNN)], ids=lambda s: s["type"], indirect=True
+)
 
 
 @pytest.fixture(scope="module")
-def source():
-    return build_detector(SMALL, tiny_data(), seed=1)
+def source(request):
+    return build_detector(getattr(request, "param", SMALL), tiny_data(), seed=1)
 
 
 @pytest.fixture
-def target():
-    return build_detector(SMALL, tiny_data(), seed=2)
+def target(request):
+    return build_detector(getattr(request, "param", SMALL), tiny_data(), seed=2)
 
 
 def equal(a, b) -> bool:
     return all(torch.equal(x, y) for x, y in zip(a.state_dict().values(), b.state_dict().values()))
 
 
+@ALL
 @pytest.mark.parametrize("key", ["model_state", "state_dict"])
 def test_a_checkpoint_comes_back(source, target, tmp_path, key):
     assert not equal(source, target)
@@ -30,6 +36,7 @@ def test_a_checkpoint_comes_back(source, target, tmp_path, key):
     assert equal(source, target)
 
 
+@ALL
 def test_the_layout_of_spconv_1_is_recognised(source, target, tmp_path):
     old = {k: v.permute(1, 2, 3, 4, 0).contiguous() if v.ndim == 5 else v for k, v in source.state_dict().items()}
     assert list(old["backbone_3d.conv_input.0.weight"].shape) == [3, 3, 3, 4, 8]
@@ -54,6 +61,34 @@ def test_what_does_not_fit_is_named_and_nothing_is_loaded(source, target, tmp_pa
     ):
         assert part in str(error.value)
     assert all(torch.equal(v, before[k]) for k, v in target.state_dict().items())
+
+
+@pytest.mark.parametrize("target", [PV_RCNN, SECOND_IOU], ids=lambda s: s["type"], indirect=True)
+def test_a_first_stage_alone_is_no_two_stage_detector(source, target, tmp_path):
+    torch.save({"model_state": source.state_dict()}, tmp_path / "c.pth")
+    before = {k: v.clone() for k, v in target.state_dict().items()}
+    absent = [name for name in before if name not in source.state_dict()]
+    assert {name.split(".")[0] for name in absent} <= {"pfe", "point_head", "roi_head"}
+    with pytest.raises(CheckpointError) as error:
+        load_pretrained(target, tmp_path / "c.pth")
+    for name in absent[:20]:
+        assert f"missing: {name}" in str(error.value)
+    assert "shape of" not in str(error.value)
+    assert f"and {len(absent) - 20} more" in str(error.value)
+    assert all(torch.equal(v, before[k]) for k, v in target.state_dict().items())
+
+
+@pytest.mark.parametrize(("source", "target"), [(PV_RCNN, PV_RCNN)], ids=["pv_rcnn"], indirect=True)
+def test_faults_of_a_second_stage_are_named(source, target, tmp_path):
+    state = source.state_dict()
+    del state["pfe.SA_rawpoints.mlps.0.0.weight"]
+    flat = state["roi_head.shared_fc_layer.0.weight"].squeeze(2)
+    state["roi_head.shared_fc_layer.0.weight"] = flat
+    torch.save({"model_state": state}, tmp_path / "c.pth")
+    shapes = f"{list(flat.shape)}, expected {[*flat.shape, 1]}"
+    message = f"missing: pfe.SA_rawpoints.mlps.0.0.weight; shape of roi_head.shared_fc_layer.0.weight: {shapes}"
+    with pytest.raises(CheckpointError, match=re.escape(message) + "$"):
+        load_pretrained(target, tmp_path / "c.pth")
 
 
 def test_only_the_first_faults_are_listed(target, tmp_path):

@@ -7,10 +7,10 @@ import torch.nn.functional as F
 
 from kecor.detectors.detector import Proposals
 from kecor.detectors.grid import Grid
-from kecor.detectors.roi_features import pool_bev_grid
 from kecor.detectors.roi_iou_head import RoiIoUHead
 from kecor.detectors.roi_sampling import RoiSampling, SampledRois
 from kecor.errors import ConfigError
+from kecor.ops.roi_pool import pool_bev_grid
 from tests.detectors.plain_pv_rcnn import assert_near, conv1d_layers, randomise, take_over
 
 GRID = Grid((2.0, -8.0, -3.0, 34.0, 8.0, 1.0), (0.2, 0.1, 0.25), (160, 160, 16))
@@ -142,5 +142,5 @@ def test_loss_is_the_cross_entropy_of_the_scaled_overlap():
 
 @pytest.mark.parametrize("changes", [{"grid_size": 0}, {"shared": []}, {"dropout": 1.0}])
 def test_senseless_values_are_named(changes):
-    with pytest.raises(ConfigError, match="detector.roi_head"):
+    with pytest.raises(ConfigError, match=r"detector\.roi_head"):
         head(**changes)

@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from kecor.detectors.post_processing import best
-from kecor.detectors.roi_features import pool_bev
 from kecor.detectors.roi_targets import canonical_residuals, roi_targets
+from kecor.ops.roi_pool import pool_bev
 
 CELL, ORIGIN = (0.4, 0.5), (2.0, -10.0)
 

@@ -162,6 +162,13 @@ def test_mean_targets_are_weighted_as_the_kernel_weighs_rois():
     np.testing.assert_array_equal(frame_targets(one), one.feats["targets"])
 
 
+def test_features_that_are_all_the_same_are_named():
+    same = frame_set(6, seed=3, prefix="s")
+    same.feats["roi_features"][:] = 1.5
+    with pytest.raises(SelectionError, match="all the same: the detector has learned nothing"):
+        make(labelled=same, require_convergence=True)
+
+
 def test_a_head_that_diverges_is_an_error_that_says_what_to_do():
     with pytest.raises(SelectionError, match=r"proxy head diverged: loss .*lower learning_rate or standardise"):
         make(learning_rate=100.0, steps=5, require_convergence=True)

@@ -1,7 +1,3 @@
-import importlib
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 import torch
@@ -10,17 +6,6 @@ from kecor.coding_rate import GreedyCodingRate
 from kecor.ntk import ObservedKernel, ProxyHead, RoiFrames, build_kernel, fit_proxy, training_pairs
 from kecor.ntk.jacobians import factor_sizes, layer_factors
 from kecor.ntk.kernels import JacobianNTK
-
-TOOLS = Path(__file__).parents[2] / "tools"
-
-
-@pytest.fixture
-def benchmarks(monkeypatch):
-    """Import a module of tools/benchmarks as the tool does."""
-    monkeypatch.syspath_prepend(str(TOOLS))
-    yield lambda name: importlib.import_module(f"benchmarks.{name}")
-    for name in [name for name in sys.modules if name.split(".")[0] == "benchmarks"]:
-        del sys.modules[name]
 
 
 @pytest.mark.parametrize("arrangement", ["per_roi", "flatten"])
