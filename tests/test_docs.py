@@ -7,6 +7,7 @@ import numpy as np
 
 from kecor.acquisition import build_acquisition, validate_selection
 from kecor.config import load_config
+from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, Detections, FrameSet
 
 ROOT = Path(__file__).parents[1]
@@ -32,3 +33,10 @@ def test_every_page_the_documents_link_to_is_there():
     for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
+
+
+def test_the_page_of_methods_names_each_of_them():
+    ACQUISITIONS.import_from_location()
+    page = (ROOT / "docs" / "methods.md").read_text()
+    rows = {line.split("`")[1] for line in page.splitlines() if line.startswith("| `")}
+    assert rows == {name for name, cls in ACQUISITIONS.module_dict.items() if cls.__module__.startswith("kecor.")}

@@ -5,13 +5,19 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
+from benchmarks.acquisition import benchmark_acquisition
+from benchmarks.detector import benchmark_detector
 from benchmarks.selection import ARRANGEMENTS, CONTENDERS, benchmark_selection
 
 from kecor.cli import main_guard
+from kecor.engine.malloc import tune_malloc
 
 EXAMPLE = """examples:
   python tools/benchmark.py selection
+  python tools/benchmark.py detector configs/kitti/second.yaml --frame training/velodyne/000010.bin --train
+  python tools/benchmark.py acquisition --candidates 300 --picks 100
   python tools/benchmark.py selection --frames 1000 10000 158000 --arrangements per_roi --contenders float32 bfloat16
 """
 
@@ -19,7 +25,14 @@ EXAMPLE = """examples:
 def parse_args() -> argparse.Namespace:
     shape = {"formatter_class": argparse.RawDescriptionHelpFormatter, "epilog": EXAMPLE}
     parser = argparse.ArgumentParser(description=__doc__, **shape)
-    commands = parser.add_subparsers(required=True, dest="name", metavar="{selection}")
+    commands = parser.add_subparsers(required=True, dest="name", metavar="{selection,detector,acquisition}")
+    _add_selection(commands, shape)
+    _add_detector(commands, shape)
+    _add_acquisition(commands, shape)
+    return parser.parse_args()
+
+
+def _add_selection(commands: Any, shape: dict[str, Any]) -> None:
     one = commands.add_parser("selection", help="KECOR's selection", description=benchmark_selection.__doc__, **shape)
     one.add_argument("--frames", nargs="+", type=int, default=[3612, 10000], help="sizes of the pool")
     one.add_argument("--arrangements", nargs="+", choices=ARRANGEMENTS, default=list(ARRANGEMENTS))
@@ -31,14 +44,43 @@ def parse_args() -> argparse.Namespace:
     one.add_argument("--channels", type=int, default=256, help="channels of a RoI feature")
     one.add_argument("--folder", type=Path, help="where to put the features, 65 kB a frame (default: /tmp or $TMPDIR)")
     one.add_argument("--device", default="cpu", help="where our selectors run; plain runs on the CPU")
-    return parser.parse_args()
+    one.set_defaults(run=_selection)
+
+
+def _add_detector(commands: Any, shape: dict[str, Any]) -> None:
+    one = commands.add_parser("detector", help="detectors", description=benchmark_detector.__doc__, **shape)
+    one.add_argument("configs", nargs="*", type=Path, metavar="CONFIG", help="default: the detectors in configs/kitti")
+    source = one.add_mutually_exclusive_group()
+    source.add_argument("--frame", type=Path, metavar="FILE.bin", help="a cloud in KITTI's format")
+    source.add_argument("--data-root", metavar="ROOT", help="a data set in place of the config's")
+    one.add_argument("--frame-id", metavar="ID", help="a frame of the data set (default: the first to validate on)")
+    one.add_argument("--checkpoint", type=Path, metavar="FILE", help="weights: ours or OpenPCDet's (default: random)")
+    one.add_argument("--repeat", type=int, default=5, help="runs, of which the fastest counts (default 5)")
+    one.add_argument("--train", action="store_true", help="also time a training step: forward and backward")
+    one.add_argument("--amp", choices=("none", "bf16"), default="none", help="precision (default none: float32)")
+    one.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
+    one.set_defaults(run=benchmark_detector)
+
+
+def _add_acquisition(commands: Any, shape: dict[str, Any]) -> None:
+    text = benchmark_acquisition.__doc__
+    one = commands.add_parser("acquisition", help="CRB's geometric balance", description=text, **shape)
+    one.add_argument("--candidates", type=int, default=300, help="frames to choose from (default 300)")
+    one.add_argument("--picks", type=int, default=100, help="frames to pick (default 100)")
+    one.add_argument("--boxes", type=float, default=12, help="boxes a frame, on average (default 12)")
+    one.add_argument("--seed", type=int, default=0, help="of the synthetic frames (default 0)")
+    one.set_defaults(run=benchmark_acquisition)
+
+
+def _selection(frames: list[int], **options: Any) -> str:
+    return benchmark_selection(sizes=frames, **options)
 
 
 @main_guard
 def main() -> None:
-    args = parse_args()
-    options = {key: value for key, value in vars(args).items() if key not in ("name", "frames")}
-    print(benchmark_selection(sizes=args.frames, **options))
+    options = {key: value for key, value in vars(parse_args()).items() if key != "name"}
+    tune_malloc()
+    print(options.pop("run")(**options))
 
 
 if __name__ == "__main__":

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import inspect
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
 import numpy as np
 
 from kecor.errors import ConfigError, SelectionError
+from kecor.progress import progress_bar
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet, Selection
 
@@ -40,13 +42,14 @@ def build_acquisition(cfg: dict[str, Any]) -> Acquisition:
         SelectionError: the class declares no ``needs`` or has no ``select``.
     """
     arguments = dict(cfg)
-    name = str(arguments.pop("type", None))
     ACQUISITIONS.import_from_location()
     known = ACQUISITIONS.module_dict
+    if "type" not in arguments:
+        raise ConfigError(f"acquisition.type is missing; known: {', '.join(sorted(known))}")
+    name = str(arguments.pop("type"))
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known))}"
-        raise ConfigError(f"acquisition.type: unknown method {name!r}; {hint}")
+        raise ConfigError(f"acquisition.type: unknown method {name!r}; {_hint(name, known)}")
+    _check_arguments(name, known[name], arguments)
     try:
         method = known[name](**arguments)
     except TypeError as error:
@@ -57,6 +60,13 @@ def build_acquisition(cfg: dict[str, Any]) -> Acquisition:
     if not callable(getattr(method, "select", None)):
         raise SelectionError(f"{name}: has no method 'select'")
     return method
+
+
+def check_argument(key: str, value: Any, fits: bool, wanted: str) -> None:
+    """Raise a ConfigError for the constructor's argument ``key`` unless its ``value`` ``fits``; ``wanted`` says what
+    would."""
+    if not fits:
+        raise ConfigError(f"acquisition.{key}: expected {wanted}, got {value!r}")
 
 
 def load_plugins() -> None:
@@ -70,6 +80,13 @@ def load_plugins() -> None:
             point.load()
         except (ImportError, AttributeError) as error:
             raise ConfigError(f"entry point {point.name!r} = {point.value} cannot be imported: {error}") from error
+
+
+def take_best(scores: np.ndarray, pool: FrameSet, budget: Budget) -> Selection:
+    """What ``budget`` buys of the frames in the order of their ``scores`` (N,), highest first; equal ones by id."""
+    order = np.lexsort((pool.ids, -scores))
+    indices = take_within_budget(order, budget.costs(pool.n_boxes()), budget)
+    return Selection(indices, gains=scores[indices], scores=scores)
 
 
 def take_within_budget(order: Iterable[int], costs: np.ndarray, budget: Budget) -> np.ndarray:
@@ -97,6 +114,26 @@ def take_within_budget(order: Iterable[int], costs: np.ndarray, budget: Budget) 
         if not within(cheapest, left, budget):
             break
     return np.array(taken, np.int64)
+
+
+def take_picks(picks: Iterable[tuple[int, float]], costs: np.ndarray, budget: Budget) -> tuple[np.ndarray, np.ndarray]:
+    """What ``budget`` buys of a lazy greedy search: positions and gains, (k,) each.
+
+    Args:
+        picks: position and gain of each pick, best first, of frames that cost no more than the whole budget.
+        costs: (N,) cost of each frame.
+    """
+    gains: list[float] = []
+
+    def order() -> Iterator[int]:
+        with progress_bar("select", None, "pick", delay=3.0) as bar:
+            for index, gain in picks:
+                gains.append(float(gain))
+                yield index
+                bar.update()
+
+    taken = take_within_budget(order(), costs, budget)
+    return taken, np.array(gains[: len(taken)])
 
 
 def within(cost: Any, amount: float, budget: Budget) -> Any:
@@ -141,3 +178,20 @@ def validate_selection(selection: Selection, pool: FrameSet, budget: Budget, met
         json.dumps(selection.info, allow_nan=False)
     except (TypeError, ValueError) as error:
         fail(f"info cannot be written as JSON: {error}")
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    """The nearest of the ``known`` names, or all of them."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"did you mean {near[0]!r}?" if near else f"known: {', '.join(sorted(known)) or 'none'}"
+
+
+def _check_arguments(name: str, method: type, given: dict[str, Any]) -> None:
+    """Check that the constructor of ``method``, called ``name``, takes what is ``given`` and gets all it needs."""
+    parameters = inspect.signature(method).parameters
+    for key in given:
+        if key not in parameters:
+            raise ConfigError(f"acquisition.{key}: {name}: there is no argument {key!r}; {_hint(key, parameters)}")
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and key not in given:
+            raise ConfigError(f"acquisition.{key} is missing: {name} needs it")

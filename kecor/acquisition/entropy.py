@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from kecor.acquisition.base import take_within_budget
-from kecor.acquisition.uncertainty import box_entropies, require_detections
-from kecor.errors import ConfigError, SelectionError
+from kecor.acquisition.base import take_best
+from kecor.acquisition.uncertainty import aggregation_named, box_entropies, frame_scores
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet, Selection
-
-AGGREGATIONS = {"mean": np.mean, "sum": np.sum, "max": np.max}
 
 
 @ACQUISITIONS.register_module("entropy")
@@ -25,19 +22,8 @@ class Entropy:
     needs = frozenset({"detections"})
 
     def __init__(self, aggregation: str = "mean") -> None:
-        if aggregation not in AGGREGATIONS:
-            raise ConfigError(f"acquisition.aggregation: {aggregation!r} is none of {', '.join(AGGREGATIONS)}")
-        self.aggregate = AGGREGATIONS[aggregation]
+        self.aggregate = aggregation_named(aggregation)
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
         """See :class:`~kecor.acquisition.base.Acquisition`. Frames of equal score stand in the order of their ids."""
-        scores = np.zeros(len(pool))
-        for i, detections in enumerate(require_detections(pool, "entropy")):
-            if len(detections):
-                try:
-                    scores[i] = self.aggregate(box_entropies(detections))
-                except SelectionError as error:
-                    raise SelectionError(f"entropy: frame {str(pool.ids[i])!r}: {error}") from error
-        order = np.lexsort((pool.ids, -scores))
-        indices = take_within_budget(order, budget.costs(pool.n_boxes()), budget)
-        return Selection(indices, gains=scores[indices], scores=scores)
+        return take_best(frame_scores(pool, "entropy", box_entropies, self.aggregate), pool, budget)

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from kecor.acquisition.base import take_within_budget, within
+from kecor.acquisition.base import check_argument, take_within_budget, within
 from kecor.acquisition.uncertainty import class_entropy, require_detections
 from kecor.coding_rate import GreedyCodingRate, Pick
-from kecor.errors import ConfigError, SelectionError
+from kecor.errors import SelectionError
 from kecor.ntk.diagnostics import diagnose
 from kecor.ntk.frame_kernel import KernelOptions, frame_kernel, frame_targets
 from kecor.ntk.observed import ObservedKernel
@@ -81,11 +81,11 @@ class Kecor:
             require_convergence=require_convergence,
             device=device,
         )
-        _check("sigma", sigma, isinstance(sigma, (int, float)) and 0 < sigma < np.inf, "a number above zero")
+        check_argument("sigma", sigma, isinstance(sigma, (int, float)) and 0 < sigma < np.inf, "a number above zero")
         is_weight = isinstance(entropy_weight, (int, float)) and 0 <= entropy_weight < np.inf
-        _check("entropy_weight", entropy_weight, is_weight, "a number not below zero")
-        _check("class_entropy", class_entropy, class_entropy in ("shannon", "released"), "shannon or released")
-        _check("combine", combine, combine in ("additive", "released"), "additive or released")
+        check_argument("entropy_weight", entropy_weight, is_weight, "a number not below zero")
+        check_argument("class_entropy", class_entropy, class_entropy in ("shannon", "released"), "shannon or released")
+        check_argument("combine", combine, combine in ("additive", "released"), "additive or released")
         self.sigma, self.entropy_weight, self.combine = sigma, entropy_weight, combine
         self.absent_count_one = class_entropy == "released"
 
@@ -119,7 +119,7 @@ class Kecor:
             raise SelectionError(f"kecor: {error}") from error
         scores = np.empty(len(pool))
         scores[order] = gains
-        info = self._terms(picks, taken, entropy) | {"sigma": self.sigma, "kernel_scale": kernel.scale} | _fit_info(fit)
+        info = self._terms(picks, taken, entropy) | {"sigma": self.sigma, "kernel_scale": kernel.scale} | fit_info(fit)
         info["diagnostics"] = self._diagnostics(kernel, labelled, targets, before, after)
         return Selection(order[taken], np.array([pick.gain for pick in picks]), scores, info)
 
@@ -175,7 +175,8 @@ def _spread(taken: np.ndarray, n: int) -> np.ndarray:
     return rest[:: max(1, -(-len(rest) // SAMPLE))]
 
 
-def _fit_info(fit: ProxyFit | None) -> dict[str, Any]:
+def fit_info(fit: ProxyFit | None) -> dict[str, Any]:
+    """How the fit of a proxy head went, ready for JSON; nothing where there was none."""
     if fit is None:
         return {}
     losses = {"first": fit.loss_first, "last": fit.loss_last, "mean": fit.loss_mean}
@@ -185,8 +186,3 @@ def _fit_info(fit: ProxyFit | None) -> dict[str, Any]:
 
 def _finite(value: float) -> float | None:
     return value if np.isfinite(value) else None
-
-
-def _check(key: str, value: Any, fits: bool, wanted: str) -> None:
-    if not fits:
-        raise ConfigError(f"acquisition.{key}: expected {wanted}, got {value!r}")

@@ -1,14 +1,17 @@
-"""How unsure a detector is of a frame: entropies of boxes and of the mix of predicted classes, in nats."""
+"""How unsure a detector is of a frame: of its boxes, by their class distributions, and the mix of predicted classes."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from scipy.special import entr, expit, log_expit, softmax
 
+from kecor.acquisition.base import check_argument
 from kecor.errors import SelectionError
 from kecor.structures import Detections, FrameSet
+
+AGGREGATIONS = {"mean": np.mean, "sum": np.sum, "max": np.max}
 
 
 def require_detections(frames: FrameSet, method_name: str) -> list[Detections]:
@@ -22,30 +25,70 @@ def require_detections(frames: FrameSet, method_name: str) -> list[Detections]:
     return frames.detections
 
 
-def box_entropies(detections: Detections) -> np.ndarray:
-    """(K,) entropy of each box's class distribution.
+def box_probabilities(detections: Detections) -> np.ndarray:
+    """(K, classes) float64 class distribution of each box.
 
     A detector's class outputs are independent sigmoids: their probabilities, normalised to sum 1, are the distribution,
     so this is the doubt between classes, not between object and background. Of one class alone, and of a detector
-    that gives no logits, nothing but that second doubt is known: the binary entropy of the score is taken.
+    that gives no logits, nothing but that second doubt is known: the score and what it lacks to 1 are taken.
 
     Raises:
-        SelectionError: a logit or score is not finite.
+        SelectionError: a logit is not finite, or a score does not lie in [0, 1].
     """
     logits = detections.logits
     if logits is not None and np.shape(logits)[1] > 1:
-        result = entr(softmax(log_expit(np.asarray(logits, np.float64)), axis=1)).sum(1)
+        result = softmax(log_expit(np.asarray(logits, np.float64)), axis=1)
     else:
         scores = expit(np.asarray(logits, np.float64)[:, 0]) if logits is not None else detections.scores
         scores = np.asarray(scores, np.float64)
-        result = entr(scores) + entr(1 - scores)
-    if not np.isfinite(result).all():
-        raise SelectionError("the class logits or scores of a box are not finite")
+        result = np.stack([scores, 1 - scores], 1)
+    if not (result >= 0).all():
+        raise SelectionError("the class logits of a box are not finite, or its score does not lie in [0, 1]")
     return result
 
 
+def box_entropies(detections: Detections) -> np.ndarray:
+    """(K,) entropy of each box's :func:`class distribution <box_probabilities>`.
+
+    Raises:
+        SelectionError: a logit is not finite, or a score does not lie in [0, 1].
+    """
+    return entr(box_probabilities(detections)).sum(1)
+
+
+def aggregation_named(name: str) -> Callable[[np.ndarray], float]:
+    """How values of a frame's boxes become one: ``mean``, ``sum`` or ``max``.
+
+    Raises:
+        ConfigError: ``name`` is none of these.
+    """
+    check_argument("aggregation", name, name in AGGREGATIONS, f"one of {', '.join(AGGREGATIONS)}")
+    return AGGREGATIONS[name]
+
+
+def frame_scores(
+    frames: FrameSet,
+    method_name: str,
+    per_box: Callable[[Detections], np.ndarray],
+    aggregate: Callable[[np.ndarray], float],
+) -> np.ndarray:
+    """(N,) ``aggregate`` of what ``per_box`` says of each frame's boxes; 0 for a frame without boxes.
+
+    Raises:
+        SelectionError: there are no detections, or ``per_box`` refuses those of a frame, which is named.
+    """
+    scores = np.zeros(len(frames))
+    for i, detections in enumerate(require_detections(frames, method_name)):
+        if len(detections):
+            try:
+                scores[i] = aggregate(per_box(detections))
+            except SelectionError as error:
+                raise SelectionError(f"{method_name}: frame {str(frames.ids[i])!r}: {error}") from error
+    return scores
+
+
 def class_entropy(detections: Sequence[Detections], absent_count_one: bool = False) -> np.ndarray:
-    """(N,) Shannon entropy of the histogram of labels predicted in each frame; zero for a frame without boxes.
+    """(N,) Shannon entropy in nats of the histogram of labels predicted in each frame; zero for a frame without boxes.
 
     This is the label-conciseness term of CRB (Luo et al., ICLR 2023). ``absent_count_one`` gives classes without a box
     in the frame a count of one, as the released code does; which classes there are is read off the logits' width or,

@@ -49,6 +49,23 @@ INFO = {
     "variance_before": ("uncertainty before the picks", "mean posterior variance of a pool frame, given the labelled"),
     "variance_after": ("uncertainty after the picks", "the same of a frame left in the pool, given the picks too"),
     "drift": ("change since the round before", "0: it compares the same frames as then, 1: nothing in common"),
+    "candidates": ("Frames to choose from", "how many the first step left for the second"),
+    "clusters": ("Clusters", "how many groups of like frames the pool and the labelled frames were put into"),
+    "concise": ("Frames after the first filter", "those of the most mixed predicted classes"),
+    "prototypes": ("Frames after the second filter", "of these, those whose gradients stand for the others'"),
+    "evenness": ("Evenness of point densities", "of the picked boxes, sparse to dense: 1 perfectly even, 0 not at all"),
+    "covering": ("Frames after the first step", "those whose gradients cover most of the pool's"),
+    "mixed": ("Frames after the second step", "of these, those of the most mixed predicted classes"),
+    "class_entropy": (
+        "Entropy of all classes",
+        "of labelled and picked boxes together (nats): higher is more even",
+    ),
+    "objective_before": ("Error expected before the picks", "in the method's own units, from Fisher information"),
+    "objective_after": ("Error expected after the picks", "the same once the picks are labelled"),
+    "picked_forward": (
+        "Frames picked, then thinned out",
+        "how many the search took before dropping the least useful",
+    ),
 }
 """Key of selection.json's ``info`` -> its name and what it means."""
 

@@ -1,7 +1,10 @@
 """Building a method, the one budget rule, and the check of what a method returns."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +16,7 @@ from kecor.structures import Budget, Selection
 from tests.acquisition.worlds import world
 
 POOL = world(6)
+PRESETS = sorted((Path(__file__).parents[2] / "configs" / "_base_" / "acquisition").glob("*.yaml"))
 
 
 def taken(order, costs, amount):
@@ -93,10 +97,23 @@ def test_predicted_boxes_are_charged():
 def test_build_names_the_nearest_method_and_unknown_arguments():
     with pytest.raises(ConfigError, match="did you mean 'kecor'"):
         build_acquisition({"type": "kecorr"})
-    with pytest.raises(ConfigError, match=r"unknown method 'None'; known: .*entropy"):
+    with pytest.raises(ConfigError, match=r"acquisition\.type is missing; known: .*entropy"):
         build_acquisition({})
     with pytest.raises(ConfigError, match=r"entropy: .*temperature"):
         build_acquisition({"type": "entropy", "temperature": 2})
+
+
+def test_build_names_arguments_that_are_missing_or_of_another_name():
+    with pytest.raises(ConfigError, match=r"acquisition\.agregation: entropy: .* did you mean 'aggregation'"):
+        build_acquisition({"type": "entropy", "agregation": "mean"})
+    with pytest.raises(ConfigError, match=r"acquisition\.of is missing: power needs it"):
+        build_acquisition({"type": "power"})
+
+
+@pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
+def test_every_preset_can_be_built(path):
+    section = yaml.safe_load(path.read_text())["acquisition"]
+    assert build_acquisition(section).needs <= {"detections", "roi_features", "embedding"}
 
 
 class NoNeeds:

@@ -6,10 +6,14 @@ import pytest
 from kecor.acquisition import build_acquisition, validate_selection
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget
+from kecor.visualization.wording import INFO
 from tests.acquisition.worlds import clusters, take, with_copy, world
 
 ACQUISITIONS.import_from_location()
-NOT_DIVERSE = {"random", "entropy"}
+NOT_DIVERSE = {"random", "entropy", "label_entropy", "least_confidence", "margin"}
+NOT_DIVERSE |= {"badge", "crb"}  # as published, they do not look at the labelled frames
+NOT_DIVERSE |= {"power", "weighted_sum"}  # go by scores alone
+NOT_DIVERSE |= {"subsample", "filter"}  # may leave what is new out of what they let a method see
 """Methods that look at one frame at a time, so that copies do not repel each other."""
 VARIANTS = {
     "kecor, quick": {"type": "kecor", "steps": 30},
@@ -17,6 +21,18 @@ VARIANTS = {
     "kecor, bfloat16": {"type": "kecor", "steps": 30, "precision": "bfloat16"},
     "kecor, linear": {"type": "kecor", "kernel": "linear"},
     "kecor, not normalised": {"type": "kecor", "steps": 30, "normalise": False},
+    "badge, from labelled": {"type": "badge", "from_labelled": True},
+    "crb, from labelled": {"type": "crb", "k1": 7, "k2": 1, "from_labelled": True},
+    "coreset, embedding": {"type": "coreset", "feature": "embedding"},
+    "lcmd": {"type": "lcmd", "steps": 30, "rank": 64},
+    "lcmd, exact": {"type": "lcmd", "steps": 30, "rank": None},
+    "lcmd, linear": {"type": "lcmd", "kernel": "linear", "normalise": True},
+    "typiclust": {"type": "typiclust", "max_clusters": 4, "small": 0},
+    "subsample": {"type": "subsample", "fraction": 0.5, "then": {"type": "coreset"}},
+    "filter": {"type": "filter", "by": {"type": "entropy"}, "multiple": 2, "then": {"type": "coreset"}},
+    "filter, all": {"type": "filter", "by": {"type": "entropy"}, "number": 99, "then": {"type": "coreset"}},
+    "power": {"type": "power", "of": {"type": "entropy"}},
+    "weighted_sum": {"type": "weighted_sum", "methods": [{"type": "entropy"}, {"type": "coreset"}], "weights": [1, 2]},
 }
 """Arguments that make a method quick on small frames, or another one."""
 METHODS = sorted({*ACQUISITIONS.module_dict, *VARIANTS} - {"kecor"})
@@ -72,6 +88,9 @@ class TestEveryMethod:
         rest = np.setdiff1d(np.flatnonzero(costs <= budget.amount), selection.indices)
         assert left >= -1e-9
         assert left < costs[rest].max()  # or the first candidate that did not fit would have fitted
+
+    def test_the_report_has_words_for_what_it_tells(self, name):
+        assert set(select(name, POOL, LABELLED, Budget(8)).info) <= set(INFO)
 
     def test_does_not_change_its_input(self, name):
         before = {key: array.copy() for key, array in POOL.feats.items()}

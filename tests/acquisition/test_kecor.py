@@ -95,7 +95,10 @@ def test_info_tells_what_the_report_explains(kernel):
     of_proxy = {"proxy_loss_first", "proxy_loss_last", "proxy_loss_mean", "proxy_losses"}
     parts = {"eigenvalues", "largest_eigenvalue", "effective_dimension", "target_alignment", "leading_alignment"}
     parts |= {"label_gradient_alignment", "variance_before", "variance_after"}
-    assert set(info) == set(INFO) - parts - {"drift"} - (of_proxy if kernel == "linear" else set())
+    terms = {f"{term}_gain_{part}" for term in ("rate", "entropy") for part in ("sum", "mean")}
+    terms |= {"overlap_with_top_entropy", "sigma", "kernel_scale", "diagnostics"}
+    assert set(info) == terms | (set() if kernel == "linear" else of_proxy)
+    assert terms | of_proxy | parts <= set(INFO)
     assert parts <= set(info["diagnostics"]) <= parts | {"probe"}
     if kernel != "linear":
         assert CURVE // 2 <= len(info["proxy_losses"]) <= CURVE

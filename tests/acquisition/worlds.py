@@ -36,8 +36,11 @@ def world(n, seed=0, prefix="p", labelled=False, centres=None):
         "roi_scores": rng.uniform(0.1, 1, size=(n, N_ROIS)).astype(np.float32),
         "embedding": features.mean(1).astype(np.float32),
     }
+    law = np.random.default_rng(6)
+    feats["roi_logits"] = (features @ law.normal(size=(CHANNELS, CLASSES))).astype(np.float32)
     if centres is not None:
         feats["roi_scores"][:] = 1
+        feats["roi_logits"][:] = law.normal(size=(N_ROIS, CLASSES))  # clusters differ in their features alone
     if labelled:
         mixing = np.random.default_rng(7).normal(size=(CHANNELS, CLASSES + 7))
         feats["targets"] = np.tanh(features @ mixing).astype(np.float32)

@@ -93,9 +93,10 @@ def test_numbers_of_rois_logits_and_box_columns_must_agree(pair):
     fewer = {name: a[:, :4] if name.startswith("roi") else a for name, a in known.feats.items()}
     logits = [replace(d, logits=d.logits[:, :2], labels=d.labels * 0) for d in known.detections]
     boxes = [replace(d, boxes=d.boxes[:, :4]) for d in known.detections]
+    bare = {name: a for name, a in known.feats.items() if name != "roi_logits"}
     for other, message in (
         (replace(known, feats=fewer), "known: roi_features: rows of shape (4, 8), but (6, 8) in"),
-        (replace(known, detections=logits), "known: det_logits: rows of shape (2,), but (3,) in"),
+        (replace(known, feats=bare, detections=logits), "known: det_logits: rows of shape (2,), but (3,) in"),
         (replace(known, detections=boxes), "known: det_boxes: rows of shape (4,), but (7,) in"),
     ):
         with pytest.raises(DataError, match=re.escape(message)):
