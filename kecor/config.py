@@ -110,17 +110,25 @@ def load_config(path: str | Path, options: typing.Sequence[str] = ()) -> Config:
         ConfigError: the file is missing or no YAML, a key is unknown (the nearest known one is named) or missing,
             or a value has the wrong type.
     """
+    values = read_values(path)
+    for option in options:
+        _override(values, option)
+    return parse_config(_with_exponents(values), where=str(path))
+
+
+def read_values(path: str | Path) -> dict[str, Any]:
+    """The nested values of a YAML file and of those it names in ``_base_``, unchecked.
+
+    Raises:
+        ConfigError: the file is missing or no YAML.
+    """
     path = Path(path)
     if not path.is_file():
         raise ConfigError(f"{path}: no such config file")
     try:
-        loaded = FileConfig.fromfile(str(path), import_custom_modules=False)
+        return _with_exponents(FileConfig.fromfile(str(path), import_custom_modules=False).to_dict())
     except (OSError, KeyError, ValueError, TypeError, yaml.YAMLError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
-    values = loaded.to_dict()
-    for option in options:
-        _override(values, option)
-    return parse_config(_with_exponents(values), where=str(path))
 
 
 def parse_config(values: dict[str, Any], where: str = "config") -> Config:

@@ -25,6 +25,9 @@ EXAMPLE = """example:
 def parse_arguments() -> argparse.Namespace:
     parser = run_parser(__doc__, EXAMPLE, "work_dirs/CONFIG")
     add_training_arguments(parser)
+    parser.add_argument(
+        "--round-0", type=Path, metavar="DIR", help="take over round 0 from this run, which may be of another method"
+    )
     return parser.parse_args()
 
 
@@ -64,6 +67,7 @@ def main() -> None:
             launcher=arguments.launcher,
             resume=arguments.resume,
             pretrained=arguments.pretrained,
+            round_0=arguments.round_0,
             log=logger.info,
         )
     except Exception as error:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kecor.active.opening import Run, open_run
+from kecor.active.round_0 import take_round_0
 from kecor.active.stages import STAGES
 from kecor.active.state import DONE
 from kecor.active.summary import Row, summary_rows, write_summary
@@ -30,13 +31,15 @@ def run(
     launcher: str = "none",
     resume: bool = False,
     pretrained: Path | None = None,
+    round_0: Path | None = None,
     progress: bool = True,
     log: Callable[[str], None] = print,
 ) -> list[Row]:
     """Run active learning as ``config`` says, and keep everything in ``work_dir``.
 
     ``active.rounds`` selections are made; each state of the labelled set, the initial one and the last one included, is
-    trained on and evaluated. With several processes ``work_dir`` must be a folder they all see.
+    trained on and evaluated. With several processes ``work_dir`` must be a folder they all see. ``round_0`` is the
+    folder of another run whose training and evaluation of round 0 are taken over instead of being repeated.
 
     Returns:
         The rows of summary.csv, one a round.
@@ -58,6 +61,8 @@ def run(
             progress=progress,
             log=say,
         )
+        if round_0 is not None:
+            take_round_0(al, Path(round_0))
         while al.state.stage != DONE:
             stage, started = al.state.stage, time.perf_counter()
             following = STAGES[stage](al)

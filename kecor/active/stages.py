@@ -44,7 +44,7 @@ def _train(al: Run) -> str:
 
 def _evaluate(al: Run) -> str:
     """Measure the trained detector on the validation split; the run ends here when there is nothing more to buy."""
-    config, state = al.config, al.state
+    config = al.config
     metrics = evaluate(
         al.detector(al.folder / CHECKPOINT),
         al.val_set,
@@ -56,10 +56,15 @@ def _evaluate(al: Run) -> str:
         progress="evaluate" if al.progress else None,
     )
     launch.first_on_main(lambda: write_json(al.folder / METRICS, metrics))
-    if state.round == config.active.rounds:
+    return after_evaluation(al)
+
+
+def after_evaluation(al: Run) -> str:
+    """The stage that follows the evaluation of this round."""
+    if al.state.round == al.config.active.rounds:
         return DONE
     if not al.pool.unlabelled:
-        al.log(f"round {state.round}: every frame is labelled, the run ends here")
+        al.log(f"round {al.state.round}: every frame is labelled, the run ends here")
         return DONE
     return "pool"
 

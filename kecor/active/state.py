@@ -19,6 +19,7 @@ STATE_FILE = "al_state.json"
 BACKUP_FILE = "al_state.json.bak"
 STAGES = ("train", "evaluate", "pool", "select", "label")
 DONE = "done"
+OTHER = "or start a new run with another --work-dir"
 RUN_ONLY = ("data.root", "data.workers")
 """Settings that say how or where to run, not what: they may change when a run resumes."""
 
@@ -81,25 +82,39 @@ def load_state(work_dir: Path, settings: dict[str, Any], split_digest: str) -> S
         StateError: it is damaged, of another version, or of another config or split; the message lists what differs.
     """
     path = work_dir / STATE_FILE
-    state = _parse(path)
-    other = "or start a new run with another --work-dir"
-    if state.settings != settings:
-        was, now = ({key: repr(value) for key, value in d.items()} for d in (state.settings, settings))
-        keys = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
-        changes = "; ".join(f"{key}: was {was.get(key, 'unset')}, is {now.get(key, 'unset')}" for key in keys)
-        raise StateError(
-            f"{path}: the config has changed since the run began: {changes}; "
-            f"go back to the old values, which stand in {work_dir / 'config.yaml'}, {other}"
-        )
+    state = read_state(work_dir)
+    check_settings(state, settings, work_dir)
     if state.split_digest != split_digest:
         raise StateError(
             f"{path}: the frame ids of data.train_split or data.val_split have changed since the run began; "
-            f"put the old split lists back, {other}"
+            f"put the old split lists back, {OTHER}"
         )
     return state
 
 
-def _parse(path: Path) -> State:
+def check_settings(state: State, settings: dict[str, Any], work_dir: Path) -> None:
+    """Raise StateError, with a list of what differs, unless the run in ``work_dir`` began with ``settings``."""
+    if changes := differences(state.settings, settings):
+        raise StateError(
+            f"{work_dir / STATE_FILE}: the config has changed since the run began: {changes}; "
+            f"go back to the old values, which stand in {work_dir / 'config.yaml'}, {OTHER}"
+        )
+
+
+def differences(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """What differs between two configs by dotted key, in words; empty when nothing does."""
+    was, now = ({key: repr(value) for key, value in settings.items()} for settings in (before, after))
+    keys = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
+    return "; ".join(f"{key}: was {was.get(key, 'unset')}, is {now.get(key, 'unset')}" for key in keys)
+
+
+def read_state(work_dir: Path) -> State:
+    """The state in ``work_dir``, not compared with any config.
+
+    Raises:
+        StateError: it is damaged or of another version; the message says what to do.
+    """
+    path = work_dir / STATE_FILE
     try:
         values = read_json(path)
         version, digest = values.pop("version"), values.pop("config_digest")

@@ -1,0 +1,1 @@
+"""Methods compared at equal budgets, over seeds."""

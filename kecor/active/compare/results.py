@@ -1,0 +1,188 @@
+"""What the finished runs of a comparison say: the numbers of its tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kecor.active.compare import statistics
+from kecor.active.compare.plan import Plan
+from kecor.active.state import STATE_FILE, read_state
+from kecor.errors import DataError, StateError
+from kecor.files import write_text
+from kecor.visualization.run_folder import number, read_summary
+
+Row = dict[str, str]
+Runs = dict[str, dict[int, list[Row]]]
+"""method -> seed -> the rows of its summary.csv, as text."""
+
+BASELINE = "random"
+COUNTS = ("round", "frames", "boxes", "cost")
+AP_ENDINGS = ("_3d", "_bev", "_3d_loose", "_bev_loose")
+
+
+@dataclass(frozen=True)
+class RoundMeans:
+    """One round of one method over ``seeds`` seeds: mean and standard deviation of frames, boxes and AP."""
+
+    method: str
+    round: int
+    seeds: int
+    frames: tuple[float, float | None]
+    boxes: tuple[float, float | None]
+    ap: tuple[float, float | None]
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Boxes one method needed to reach an AP: by seed (inf: not reached), their median and its bootstrap interval."""
+
+    method: str
+    boxes: dict[int, float]
+    median: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Paired:
+    """Mean height of one method's curve less that of the baseline, by seed; p as it is and as corrected for the tests
+    made."""
+
+    method: str
+    differences: dict[int, float]
+    mean: float
+    p: float
+    corrected: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """All that is shown. ``target_given``: whether the user named the target; ``span``: the range of boxes that all
+    runs cover, None when there is none; ``heights``: method -> seed -> mean height of its curve over the span."""
+
+    metric: str
+    runs: Runs
+    target: float
+    target_given: bool
+    span: tuple[float, float] | None
+    rounds: list[RoundMeans]
+    reach: list[Reach]
+    heights: dict[str, dict[int, float]]
+    paired: list[Paired]
+
+    @property
+    def seeds(self) -> list[int]:
+        """The seeds of which there is a run."""
+        return sorted({seed for runs in self.runs.values() for seed in runs})
+
+
+def collect(plan: Plan) -> Runs:
+    """The rows of every finished run; methods without one are left out.
+
+    Raises:
+        StateError: two runs are of different data. DataError: a summary.csv cannot be read.
+    """
+    runs: Runs = {}
+    digests: dict[str, Path] = {}
+    for method, seeds in plan.runs.items():
+        for seed, run in seeds.items():
+            if run.is_finished():
+                digests.setdefault(read_state(run.folder).split_digest, run.folder / STATE_FILE)
+                runs.setdefault(method, {})[seed] = read_summary(run.folder / "summary.csv")
+    if len(digests) > 1:
+        raise StateError(
+            f"{' and '.join(map(str, digests.values()))}: these runs bought from, or were evaluated on, different "
+            f"frames: the split lists have changed in between; start a new comparison with another --work-dir"
+        )
+    return runs
+
+
+def write_rows(runs: Runs, path: Path) -> None:
+    """Write compare.csv: a line for each method, seed and round."""
+    rows = [(method, seed, row) for method, seeds in runs.items() for seed, run in seeds.items() for row in run]
+    columns = [*COUNTS, *(name for name in rows[0][2] if name.endswith(AP_ENDINGS))]
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["method", "seed", *columns])
+    writer.writerows([method, seed, *(row[name] for name in columns)] for method, seed, row in rows)
+    write_text(path, text.getvalue())
+
+
+def curve(rows: Sequence[Mapping[str, str]], metric: str, x: str = "boxes") -> tuple[np.ndarray, np.ndarray]:
+    """Column ``x`` and AP of the rounds that have an AP."""
+    points = [(number(row[x]), number(row[metric])) for row in rows]
+    xs, aps = zip(*[point for point in points if point[1] is not None])
+    return np.array(xs), np.array(aps)
+
+
+def evaluate_runs(runs: Runs, metric: str, target: float | None, rng: np.random.Generator) -> Results:
+    """The numbers of a comparison of ``runs`` by the column ``metric``.
+
+    Without a ``target`` it is the highest AP, to one decimal, that every run reaches.
+
+    Raises:
+        DataError: a run has no value of ``metric``; names the run.
+    """
+    for method, seeds in runs.items():
+        for seed, rows in seeds.items():
+            if not any(number(row.get(metric)) is not None for row in rows):
+                raise DataError(
+                    f"{method}, seed {seed}: summary.csv has no value of {metric}, for the validation split holds no "
+                    f"object of that class and level; compare by another --metric"
+                )
+    curves = {m: {s: curve(rows, metric) for s, rows in seeds.items()} for m, seeds in runs.items()}
+    every = [found for seeds in curves.values() for found in seeds.values()]
+    span = statistics.common_range(boxes for boxes, _ in every)
+    wanted = math.floor(10 * min(ap.max() for _, ap in every)) / 10 if target is None else float(target)
+    heights: dict[str, dict[int, float]] = {}
+    if span is not None:
+        heights = {
+            m: {s: statistics.mean_height(*found, *span) for s, found in seeds.items()} for m, seeds in curves.items()
+        }
+    return Results(
+        metric,
+        runs,
+        wanted,
+        target is not None,
+        span,
+        [means for method in runs for means in round_means(runs, method, metric)],
+        [_reach(method, seeds, wanted, rng) for method, seeds in curves.items()],
+        heights,
+        _paired(heights, rng),
+    )
+
+
+def round_means(runs: Runs, method: str, metric: str) -> list[RoundMeans]:
+    """The rounds of one method, each over the seeds whose run came to it."""
+    means = []
+    for k in range(max(len(rows) for rows in runs[method].values())):
+        rows = [rows[k] for rows in runs[method].values() if k < len(rows)]
+        columns = [[v for row in rows if (v := number(row[name])) is not None] for name in ("frames", "boxes", metric)]
+        if all(columns):
+            means.append(RoundMeans(method, k, len(rows), *map(statistics.mean_and_sd, columns)))
+    return means
+
+
+def _reach(method: str, curves: dict[int, tuple[np.ndarray, np.ndarray]], ap: float, rng: np.random.Generator) -> Reach:
+    boxes = {seed: statistics.boxes_to_reach(*found, ap) for seed, found in curves.items()}
+    values = list(boxes.values())
+    return Reach(method, boxes, float(np.median(values)), statistics.bootstrap_interval(values, rng))
+
+
+def _paired(heights: dict[str, dict[int, float]], rng: np.random.Generator) -> list[Paired]:
+    """Each method against the baseline, over the seeds both have; none without a baseline."""
+    base = heights.get(BASELINE, {})
+    found = []
+    for method, seeds in heights.items():
+        differences = {seed: height - base[seed] for seed, height in seeds.items() if seed in base}
+        if method != BASELINE and differences:
+            values = list(differences.values())
+            found.append((method, differences, float(np.mean(values)), statistics.sign_flip_p(values, rng)))
+    corrected = statistics.holm([p for *_, p in found])
+    return [Paired(*one, p) for one, p in zip(found, corrected)]
