@@ -71,6 +71,11 @@ class TwoStage(Second):
         for name, section in sections.items():
             check_arguments(ProposalLimits, section, f"detector.proposals.{name}")
         self.limits = {name: ProposalLimits(**section) for name, section in sections.items()}
+        for name, limits in self.limits.items():
+            if limits.pre_nms < 1 or limits.post_nms < 1 or not 0 <= limits.nms_threshold <= 1:
+                raise ConfigError(
+                    f"detector.proposals.{name}: pre_nms and post_nms must be above zero, nms_threshold in [0, 1]"
+                )
         check_arguments(RoiSampling, sampling or {}, "detector.sampling")
         self.sampling = RoiSampling(**(sampling or {}))
 

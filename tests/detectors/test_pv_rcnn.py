@@ -225,6 +225,9 @@ def test_a_diverged_detector_says_so(trained):
         detector.test_step(tiny_batch())
 
 
+LIMITS = {"pre_nms": 9, "post_nms": 9, "nms_threshold": 0.7}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -233,6 +236,11 @@ def test_a_diverged_detector_says_so(trained):
         ({"point_head": {"width": [1]}}, r"detector\.point_head\.width.*'widths'"),
         ({"roi_head": {"gridsize": 6}}, r"detector\.roi_head\.gridsize.*'grid_size'"),
         ({"vfe": {}}, r"detector\.vfe"),
+        ({"proposals": {"train": {}}}, r"detector\.proposals: expected train and test, got train"),
+        (
+            {"proposals": {"train": LIMITS, "test": {**LIMITS, "post_nms": 0}}},
+            r"detector\.proposals\.test: pre_nms and",
+        ),
     ],
 )
 def test_wrong_arguments_are_config_errors(changes, message):
