@@ -8,6 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from kecor.errors import ConfigError
+
 
 class Pointwise(nn.Linear):
     """A linear layer over rows whose weight has shape (out, in, 1, ...), ``kernel_dims`` ones at the end."""
@@ -31,7 +33,13 @@ def roi_layers(
     in_channels: int, widths: Sequence[int], dropout: float, out_channels: int | None = None
 ) -> nn.Sequential:
     """Linear, normalisation, ReLU for each width, dropout after the first; then, with ``out_channels``, a last linear
-    layer with bias. Xavier weights (Glorot and Bengio 2010), as the RoI heads of PV-RCNN and SECOND-IoU start from."""
+    layer with bias. Xavier weights (Glorot and Bengio 2010), as the RoI heads of PV-RCNN and SECOND-IoU start from.
+
+    Raises:
+        ConfigError: no widths, or a share of dropout that is not in [0, 1).
+    """
+    if not widths or not 0 <= dropout < 1:
+        raise ConfigError("detector.roi_head: shared and widths need a number a layer, dropout one in [0, 1)")
     layers: list[nn.Module] = []
     for number, width in enumerate(widths):
         layers += [Pointwise(in_channels, width, 1), nn.BatchNorm1d(width), nn.ReLU()]

@@ -46,8 +46,8 @@ class RoiGridHead(nn.Module):
         dropout: float = 0.3,
     ):
         super().__init__()
-        if grid_size < 1 or not shared or not 0 <= dropout < 1:
-            raise ConfigError("detector.roi_head: grid_size and shared need values above zero, dropout one in [0, 1)")
+        if grid_size < 1:
+            raise ConfigError(f"detector.roi_head.grid_size: {grid_size} is not above zero")
         self.grid_size = grid_size
         self.roi_grid_pool_layer = SetAbstraction(in_channels, mlps, radii, samples, "detector.roi_head")
         pooled = grid_size**3 * self.roi_grid_pool_layer.out_channels

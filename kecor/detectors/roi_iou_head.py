@@ -46,8 +46,8 @@ class RoiIoUHead(nn.Module):
         dropout: float = 0.3,
     ):
         super().__init__()
-        if grid_size < 1 or not shared or not 0 <= dropout < 1:
-            raise ConfigError("detector.roi_head: grid_size and shared need values above zero, dropout one in [0, 1)")
+        if grid_size < 1:
+            raise ConfigError(f"detector.roi_head.grid_size: {grid_size} is not above zero")
         self.grid_size = grid_size
         self.origin = grid.point_cloud_range[:2]
         self.cell = tuple(size * map_stride for size in grid.voxel_size[:2])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
@@ -29,13 +30,8 @@ class WeightedNorm(nn.BatchNorm2d):
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_var.lerp_(variance * (total / (total - 1)), self.momentum)
             return normalised
-        scale, shift = self.scale_shift()
-        return torch.addcmul(shift, rows, scale)
-
-    def scale_shift(self) -> tuple[Tensor, Tensor]:
-        """(C,) factor and offset that normalisation amounts to in eval mode."""
-        scale = self.weight * torch.rsqrt(self.running_var + self.eps)
-        return scale, self.bias - self.running_mean * scale
+        statistics = self.running_mean, self.running_var
+        return F.batch_norm(rows, *statistics, self.weight, self.bias, eps=self.eps)
 
 
 class _Normalise(torch.autograd.Function):

@@ -190,8 +190,8 @@ def test_losses_are_those_of_the_sampled_rois():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"grid_size": 0}, "detector.roi_head: grid_size"),
-        ({"shared": []}, "detector.roi_head: grid_size and shared"),
+        ({"grid_size": 0}, "detector.roi_head.grid_size"),
+        ({"shared": []}, "detector.roi_head: shared and widths"),
         ({"dropout": 1.0}, "dropout"),
         ({"radii": [0.8]}, "detector.roi_head: mlps"),
     ],
