@@ -3,7 +3,9 @@
 The gradient of a RoI's classification loss by the weights of a linear last layer is an outer product, one coefficient a
 class times the RoI's feature; a frame's is the mean over its RoIs, weighted by their scores. The detectors' class
 outputs are independent sigmoids, trained by binary cross-entropy (its focal weight is left out), so that the
-coefficient of class c is ``p_c - y_c``. No model is needed: ``roi_logits`` and ``roi_features`` say all.
+coefficient of class c is ``p_c - y_c``. No model is needed: ``roi_logits`` and ``roi_features`` say all. It is the
+gradient of a linear layer on the pooled features, which no detector here has as such: SECOND's logits are those of one
+cell of its map, and in a detector of two stages they are the first stage's while the features are the second's.
 """
 
 from __future__ import annotations
@@ -36,8 +38,9 @@ def check_dim(dim: int | None) -> None:
 
 
 def residuals(p: Tensor, w: Tensor) -> Tensor:
-    """``w (p - y)``, y being the class the detector itself holds likeliest: the gradient of a hallucinated label."""
-    return w[..., None] * (p - one_hot(p.argmax(2), p.shape[2]))
+    """``w (p - y)``, y being 1 for the classes that the detector holds likelier than not, of which there is none where
+    it sees background: the gradient of a hallucinated label. No other label has a shorter one."""
+    return w[..., None] * (p - (p > 0.5).to(p))
 
 
 def balanced_residuals(p: Tensor, w: Tensor) -> Tensor:

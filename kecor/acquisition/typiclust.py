@@ -28,8 +28,9 @@ class TypiClust:
     cluster without a labelled or picked one. Typicality is the inverse of the mean distance to the nearest neighbours.
 
     As in the paper's released code neighbours are sought within the cluster, clusters are at most 500, and those of
-    five frames or fewer are left to the end; where no cluster is uncovered, those with fewest labelled frames come
-    first. Deviations: the features are the detector's, not self-supervised ones; distances are not squared (the code's
+    five frames or fewer are left to the end (the code drops them); where no cluster is uncovered, those with fewest
+    labelled and picked frames come first (the code goes round by its first order). Deviations: k-means has one start;
+    the features are the detector's, not self-supervised ones; distances are not squared (the code's
     are, the paper's are not); covered frames count as neighbours; a frame has up to 20 neighbours however small its
     cluster is (the code takes half of a small one); of many frames the clusters are sought in a random sample; with
     a price on boxes, the number of frames to pick is what the budget buys at the mean price; frames that cost more than

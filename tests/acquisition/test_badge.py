@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kecor.acquisition import Badge, validate_selection
+from kecor.acquisition.gradients import flat, gradient_embeddings, residuals
 from kecor.acquisition.seeding import kmeans_plus_plus
 from kecor.errors import ConfigError, SelectionError
 from kecor.structures import Budget, FrameSet
@@ -61,6 +62,15 @@ def test_seeding_is_lazy_and_of_one_kind_whatever_the_number_asked_for():
     some = list(islice(kmeans_plus_plus(vectors, np.ones(50, bool), np.random.default_rng(1)), 7))
     assert some == seeds(vectors, 1)[:7]
     assert sorted(row for row, _ in seeds(vectors, 1)) == list(range(50))
+
+
+def test_the_method_is_the_seeding_of_hallucinated_gradients():
+    rng = np.random.default_rng(0)
+    vectors = flat(gradient_embeddings(POOL, None, residuals, None, rng)[0])
+    expected = [row for row, _ in islice(kmeans_plus_plus(vectors, np.ones(24, bool), rng), 8)]
+    selection = select(POOL, amount=8, dim=None)
+    assert selection.indices.tolist() == expected
+    np.testing.assert_allclose(selection.scores, np.linalg.norm(vectors, axis=1), rtol=1e-6)
 
 
 def test_first_the_largest_gradient_then_by_distance():

@@ -84,6 +84,15 @@ def test_the_method_is_the_search_over_fisher_vectors():
     assert after < min(objective(rows, unknown, known, 1.0) for rows in random)
 
 
+def test_what_is_kept_is_what_the_backward_search_leaves():
+    unknown, known = gradient_embeddings(POOL, LABELLED, fisher_roots, None, np.random.default_rng(0))
+    chosen = [pick.index for pick in islice(FisherDesign(unknown, known, 1.0).forward(np.ones(24, bool)), 12)]
+    forward = chosen[:6]
+    while len(chosen) > 6:
+        chosen.remove(min(chosen, key=lambda j: objective([i for i in chosen if i != j], unknown, known, 1.0)))
+    assert select().indices.tolist() == chosen != forward
+
+
 def test_without_oversampling_it_is_the_forward_search():
     unknown, known = gradient_embeddings(POOL, LABELLED, fisher_roots, None, np.random.default_rng(0))
     picks = islice(FisherDesign(unknown, known, 1.0).forward(np.ones(24, bool)), 6)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from torch.nn.functional import binary_cross_entropy_with_logits, one_hot
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from kecor.acquisition.copies import Copies
 from kecor.acquisition.distances import TWIN
@@ -28,7 +28,7 @@ def weights(i):
     return scores / max(scores.sum(), 1e-300)
 
 
-def test_residuals_are_the_gradient_of_the_loss_of_the_predicted_label():
+def test_residuals_are_the_gradient_of_the_loss_of_what_the_detector_believes():
     vectors, none = embed()
     assert vectors.shape == (24, CLASSES, CHANNELS)
     assert none.shape == (0, CLASSES, CHANNELS)
@@ -36,11 +36,21 @@ def test_residuals_are_the_gradient_of_the_loss_of_the_predicted_label():
         x, z = (torch.from_numpy(POOL.feats[n][i]).double() for n in ("roi_features", "roi_logits"))
         # a last layer whose logits are those given whatever the features: its weights are zero, its biases differ
         layer = torch.zeros(CLASSES, CHANNELS, dtype=torch.float64, requires_grad=True)
-        label = one_hot(z.argmax(1), CLASSES).double()
+        label = (z > 0).double()
         loss = binary_cross_entropy_with_logits(x @ layer.T + z, label, reduction="none").sum(1)
         (loss * torch.from_numpy(weights(i))).sum().backward()
         np.testing.assert_allclose(vectors[i], layer.grad, atol=1e-6)
     assert not vectors[~POOL.feats["roi_mask"].any(1)].any()
+
+
+def test_no_label_has_a_shorter_gradient_and_a_sure_detector_the_shortest():
+    p = torch.tensor([[[0.01, 0.02, 0.01], [0.2, 0.1, 0.1], [0.45, 0.4, 0.3], [0.97, 0.02, 0.01]]], dtype=torch.float64)
+    w = torch.ones(1, 4, dtype=torch.float64)
+    labels = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * 3)
+    every = (p[:, :, None] - labels).square().sum(3)
+    lengths = residuals(p, w).square().sum(2)
+    torch.testing.assert_close(lengths, every.amin(2))
+    assert lengths[0].argsort().tolist() == [0, 3, 1, 2]  # sure of background, sure of a car, less and less sure
 
 
 def test_squared_fisher_roots_are_expected_squared_residuals():

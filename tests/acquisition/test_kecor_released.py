@@ -15,7 +15,7 @@ from kecor.structures import Budget, FrameSet
 from tests.acquisition.worlds import CLASSES, take, world
 
 PRESET = Path(__file__).parents[2] / "configs" / "_base_" / "acquisition" / "kecor_released.yaml"
-RANK, SIGMA = 512, 0.1
+RANK, SIGMA, ENTROPY_WEIGHT = 512, 0.1, 0.1  # LATENT_DIM, maxdet_sigma and ENT_SIGMA of the authors' KITTI configs
 
 ALL, LABELLED = world(24, seed=1), world(12, seed=2, prefix="l", labelled=True)
 POOL = take(ALL, np.flatnonzero(ALL.feats["roi_mask"].any(1)))  # frames without RoIs are copies of each other
@@ -109,7 +109,7 @@ def written_out(pool, labelled, k, seed=0):
     u, known = (sketches(parameters, signs, frames) for frames in (pool, labelled))
     scale = np.square(known).sum(1).mean()
     u, known = u / scale**0.5, known / scale**0.5
-    entropy = count_one_entropy(pool)
+    entropy = ENTROPY_WEIGHT * count_one_entropy(pool)
     precision = np.eye(RANK) + known.T @ known / SIGMA**2
     picks, gains = [], []
     for _ in range(k):
@@ -141,7 +141,7 @@ def test_the_preset_says_what_the_released_code_does():
         "arrangement": "flatten",
         "output": "sum",
         "sigma": SIGMA,
-        "entropy_weight": 1.0,
+        "entropy_weight": ENTROPY_WEIGHT,
         "class_entropy": "released",
         "combine": "released",
         "standardise": False,

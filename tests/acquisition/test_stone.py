@@ -7,6 +7,7 @@ import pytest
 
 from kecor.acquisition import Stone, build_acquisition, validate_selection
 from kecor.acquisition.coverage import Coverage
+from kecor.acquisition.gradients import balanced_residuals, flat, gradient_embeddings
 from kecor.acquisition.uncertainty import class_entropy
 from kecor.errors import ConfigError, SelectionError
 from kecor.structures import Budget, Detections, FrameSet
@@ -100,6 +101,21 @@ def test_three_steps_one_after_the_other():
     least = np.sort(scores[first.indices])[-8]
     assert (scores[selection.indices] >= least).all()
     assert selection.scores.argmax() in select(budget=Budget(1), k1=1, k2=1).indices
+
+
+def test_what_covers_are_balanced_gradients():
+    embeddings = gradient_embeddings(POOL, LABELLED, balanced_residuals, None, np.random.default_rng(0))
+    coverage = Coverage(*map(flat, embeddings))
+    np.testing.assert_allclose(select(dim=None).scores, coverage.gains, rtol=1e-6)
+    expected = [row for row, _ in islice(coverage.picks(np.ones(40, bool)), 4)]
+    assert set(select(dim=None, k1=1, k2=1).indices) == set(expected)
+
+
+def test_the_second_step_keeps_the_most_mixed_frames():
+    covering = select(budget=Budget(12), k1=1, k2=1).indices
+    scores = class_entropy(POOL.detections)[covering]
+    kept = select(k1=3, k2=1).indices
+    assert set(kept) == set(covering[np.argsort(-scores, kind="stable")[:4]])
 
 
 def test_of_equal_frames_the_one_that_covers_more_comes_first():
