@@ -13,7 +13,7 @@ from tqdm import tqdm
 from kecor.active.compare.carry_out import FILES, make_runs, report
 from kecor.active.compare.methods import load_base, load_methods
 from kecor.active.compare.plan import plan_runs
-from kecor.active.compare.results import AP_ENDINGS
+from kecor.active.compare.rows import AP_ENDINGS, MEAN
 from kecor.cli import main_guard
 from kecor.config import Config
 from kecor.engine.device import resolve_device
@@ -40,7 +40,13 @@ def parse_arguments() -> argparse.Namespace:
     add("--resume", action="store_true", help="go on with the comparison in the work dir, if there is one")
     add("--device", default="auto", help="auto (default), cpu or cuda")
     add("--target-ap", type=float, metavar="AP", help="AP whose cost in boxes to tell (default: what all runs reach)")
-    add("--metric", default="Car_3d", metavar="COLUMN", help="column of summary.csv to compare by (default: Car_3d)")
+    add(
+        "--metric",
+        default="Car_3d",
+        metavar="COLUMN",
+        help="column of summary.csv to compare by (default: Car_3d), or mean_3d, mean_bev, mean_3d_loose, "
+        "mean_bev_loose: the mean over the classes of CONFIG",
+    )
     add("--cfg-options", nargs="+", default=[], metavar="KEY=VALUE", help="override config values, for all methods")
     return parser.parse_args()
 
@@ -59,7 +65,7 @@ def read_seeds(text: str) -> list[int]:
 
 def check_numbers(arguments: argparse.Namespace, config: Config) -> None:
     """Raise ConfigError when an argument cannot be used with ``config``."""
-    known = [f"{name}{ending}" for name in config.data.classes for ending in AP_ENDINGS]
+    known = [f"{name}{ending}" for name in [*config.data.classes, MEAN] for ending in AP_ENDINGS]
     if arguments.metric not in known:
         raise ConfigError(f"--metric {arguments.metric!r}: there are {', '.join(known)}")
     if arguments.jobs < 1:

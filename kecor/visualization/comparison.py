@@ -35,6 +35,11 @@ TERMS = [
         "more seeds.",
     ),
     (
+        "mean_3d, mean_bev, mean_3d_loose, mean_bev_loose",
+        "The mean over classes of the 3D or bird's-eye AP at official or looser overlaps. A class of which there is no "
+        "object to find has no AP and is left out.",
+    ),
+    (
         "Boxes needed to reach an AP",
         "Where a run's curve first comes to this AP, on straight lines between its rounds. A run that starts above it "
         "counts with its first boxes.",

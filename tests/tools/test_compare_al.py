@@ -1,3 +1,4 @@
+import csv
 import importlib.util
 import json
 import os
@@ -81,7 +82,18 @@ def test_a_comparison_ends_with_tables_words_and_files(compare, tmp_path):
     assert "entropy: on average 5.00 AP above random from 100 to 300 boxes, above it in 3 of 3 seeds" in out
     assert out.splitlines()[-3:] == [str(work / name) for name in ("compare.csv", "compare.png", "compare.html")]
     assert all(Path(line).stat().st_size > 500 for line in out.splitlines()[-3:])
+    with (work / "compare.csv").open(newline="") as stream:
+        row = list(csv.DictReader(stream))[-1]  # Car alone has values here
+    assert (row["mean_3d"], row["mean_bev_loose"], row["mean_bev"]) == ("45.0", "65.0", "")
     assert (work / "entropy" / "seed_1.log").read_text() == "at work on entropy/seed_1\n"
+
+
+def test_runs_can_be_compared_by_the_mean_over_classes(compare):
+    code, out, err = compare("--metric", "mean_bev_loose", "--target-ap", 50)
+    assert (code, err) == (0, "")
+    assert "Boxes needed to reach an AP of 50 (mean_bev_loose)" in out
+    assert "AP: mean_bev_loose, percent" in out
+    assert "entropy: on average 5.00 AP above random from 100 to 300 boxes" in out
 
 
 def test_what_is_finished_is_not_repeated_and_more_can_be_added(compare, tmp_path):

@@ -9,7 +9,8 @@ import numpy as np
 
 from kecor.active.compare.jobs import Job, held, run_jobs
 from kecor.active.compare.plan import Plan, PlannedRun, needs_round_0
-from kecor.active.compare.results import collect, evaluate_runs, write_rows
+from kecor.active.compare.results import evaluate_runs
+from kecor.active.compare.rows import collect, write_rows
 from kecor.active.compare.tables import tables, verdict
 from kecor.visualization.comparison import write_comparison, write_curves
 

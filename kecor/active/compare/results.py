@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from kecor.active.compare import statistics
-from kecor.active.compare.plan import Plan
-from kecor.active.state import STATE_FILE, read_state
-from kecor.errors import DataError, StateError
-from kecor.files import write_text
-from kecor.visualization.run_folder import number, read_summary
-
-Row = dict[str, str]
-Runs = dict[str, dict[int, list[Row]]]
-"""method -> seed -> the rows of its summary.csv, as text."""
+from kecor.active.compare.rows import Runs
+from kecor.errors import DataError
+from kecor.visualization.run_folder import number
 
 BASELINE = "random"
-COUNTS = ("round", "frames", "boxes", "cost")
-AP_ENDINGS = ("_3d", "_bev", "_3d_loose", "_bev_loose")
 
 
 @dataclass(frozen=True)
@@ -82,38 +71,6 @@ class Results:
         return sorted({seed for runs in self.runs.values() for seed in runs})
 
 
-def collect(plan: Plan) -> Runs:
-    """The rows of every finished run; methods without one are left out.
-
-    Raises:
-        StateError: two runs are of different data. DataError: a summary.csv cannot be read.
-    """
-    runs: Runs = {}
-    digests: dict[str, Path] = {}
-    for method, seeds in plan.runs.items():
-        for seed, run in seeds.items():
-            if run.is_finished():
-                digests.setdefault(read_state(run.folder).split_digest, run.folder / STATE_FILE)
-                runs.setdefault(method, {})[seed] = read_summary(run.folder / "summary.csv")
-    if len(digests) > 1:
-        raise StateError(
-            f"{' and '.join(map(str, digests.values()))}: these runs bought from, or were evaluated on, different "
-            f"frames: the split lists have changed in between; start a new comparison with another --work-dir"
-        )
-    return runs
-
-
-def write_rows(runs: Runs, path: Path) -> None:
-    """Write compare.csv: a line for each method, seed and round."""
-    rows = [(method, seed, row) for method, seeds in runs.items() for seed, run in seeds.items() for row in run]
-    columns = [*COUNTS, *(name for name in rows[0][2] if name.endswith(AP_ENDINGS))]
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["method", "seed", *columns])
-    writer.writerows([method, seed, *(row[name] for name in columns)] for method, seed, row in rows)
-    write_text(path, text.getvalue())
-
-
 def curve(rows: Sequence[Mapping[str, str]], metric: str, x: str = "boxes") -> tuple[np.ndarray, np.ndarray]:
     """Column ``x`` and AP of the rounds that have an AP."""
     points = [(number(row[x]), number(row[metric])) for row in rows]
@@ -133,8 +90,8 @@ def evaluate_runs(runs: Runs, metric: str, target: float | None, rng: np.random.
         for seed, rows in seeds.items():
             if not any(number(row.get(metric)) is not None for row in rows):
                 raise DataError(
-                    f"{method}, seed {seed}: summary.csv has no value of {metric}, for the validation split holds no "
-                    f"object of that class and level; compare by another --metric"
+                    f"{method}, seed {seed}: no round has a value of {metric}, for the validation split holds no "
+                    f"object of that class (of any, for a mean) and level; compare by another --metric"
                 )
     curves = {m: {s: curve(rows, metric) for s, rows in seeds.items()} for m, seeds in runs.items()}
     every = [found for seeds in curves.values() for found in seeds.values()]

@@ -6,7 +6,8 @@ import math
 import numpy as np
 import pytest
 
-from kecor.active.compare.results import evaluate_runs, write_rows
+from kecor.active.compare.results import evaluate_runs
+from kecor.active.compare.rows import with_means, write_rows
 from kecor.active.compare.tables import tables, verdict
 from kecor.errors import DataError
 from kecor.visualization.run_folder import read_summary
@@ -141,8 +142,36 @@ def test_what_cannot_be_said_is_not(runs, words):
 def test_a_column_without_values_is_an_error_that_names_the_run():
     runs = runs_of(random=0)
     runs["random"][2] = texts(rows_of([100, 200], [None, None]))
-    with pytest.raises(DataError, match=r"random, seed 2: .* no value of Car_3d"):
+    with pytest.raises(DataError, match="random, seed 2: no round has a value of Car_3d"):
         results_of(runs)
+
+
+MEANS = ["mean_3d", "mean_bev", "mean_3d_loose", "mean_bev_loose"]
+
+
+def test_a_mean_is_over_the_classes_that_have_an_ap():
+    row = {"boxes": "1", "A_3d": "10", "B_3d": "20.5", "C_3d": "0.0", "A_bev": "30", "B_bev": "", "C_bev": "50"}
+    row |= {"A_3d_loose": "", "B_3d_loose": "7.25", "C_3d_loose": "", "Other_3d": "90"}
+    row |= {"A_bev_loose": "", "B_bev_loose": "", "C_bev_loose": ""}
+    (found,) = with_means([row], ["A", "B", "C"])
+    assert {name: found[name] for name in row} == row
+    assert {name: float(found[name]) for name in MEANS[:3]} == pytest.approx(dict(zip(MEANS, [30.5 / 3, 40, 7.25])))
+    assert found["mean_bev_loose"] == ""
+
+
+def test_runs_are_compared_by_a_mean_over_classes():
+    runs = runs_of(random=0, better=10)
+    for seeds in runs.values():
+        for s, rows in seeds.items():
+            others = [{**row, "Cyclist_3d": str(80 - 10 * k), "Van_3d": ""} for k, row in enumerate(rows)]
+            seeds[s] = with_means(others, ["Car", "Cyclist", "Van"])
+    results = results_of(runs, "mean_3d", target=52)
+    assert [means.ap[0] for means in results.rounds] == [45.5, 50.5, 55, 45.5, 55.5, 60]  # of Car and Cyclist
+    assert results.reach[0].boxes[0] == 200 + 100 * (52 - 50) / (55 - 50)
+    cars, cyclists = (results_of(runs, metric).heights["better"] for metric in ("Car_3d", "Cyclist_3d"))
+    assert results.heights["better"] == pytest.approx({s: (cars[s] + cyclists[s]) / 2 for s in cars})
+    with pytest.raises(DataError, match=r"no round has a value of mean_bev, .*of any, for a mean"):
+        results_of(runs, "mean_bev")
 
 
 def test_all_rows_are_written_as_they_stand(tmp_path):
