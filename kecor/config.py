@@ -76,6 +76,8 @@ class ActiveConfig:
     cost_box: float = 0.0
     start: str = "cold"
     n_rois: int = 128
+    dropout_passes: int = 10
+    dropout_rate: float = 0.1
 
 
 @dataclass

@@ -93,6 +93,8 @@ class FrameOutputs:
         roi_labels: (R,) int, 0-based class.
         roi_logits: (R, classes) class logits.
         embedding: (D,) one feature vector of the whole frame.
+        pass_logits: (R, P, classes) class logits of each proposal in each dropout pass, or None without such passes.
+        pass_boxes: (R, P, 7) its boxes in them, or None.
     """
 
     detections: Detections
@@ -102,6 +104,8 @@ class FrameOutputs:
     roi_labels: np.ndarray
     roi_logits: np.ndarray
     embedding: np.ndarray
+    pass_logits: np.ndarray | None = None
+    pass_boxes: np.ndarray | None = None
 
 
 @dataclass
@@ -112,7 +116,9 @@ class FrameSet:
         ids: (N,) frame ids.
         feats: name -> array whose first axis is the frame (possibly memory-mapped). Names in use: ``roi_features``
             (N, R, C) with ``roi_mask`` (N, R), ``roi_scores`` (N, R) and ``roi_logits`` (N, R, classes); ``embedding``
-            (N, D); for labelled frames also ``targets`` (N, R, T), what the detector head should say of each RoI.
+            (N, D); ``pass_logits`` (N, R, P, classes) and ``pass_boxes`` (N, R, P, 7), what P dropout passes say of
+            each RoI, with ``roi_mask`` and ``roi_scores``; for labelled frames also ``targets`` (N, R, T), what the
+            detector head should say of each RoI.
         detections: one :class:`Detections` a frame.
         meta: name -> (N,) array.
     """

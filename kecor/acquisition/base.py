@@ -24,7 +24,8 @@ class Acquisition(Protocol):
     """A pure function of arrays that chooses which frames to label next.
 
     Attributes:
-        needs: what the pool pass must compute for it, of ``detections``, ``roi_features`` and ``embedding``.
+        needs: what the pool pass must compute for it, of ``detections``, ``roi_features``, ``embedding`` and
+            ``dropout_passes``.
     """
 
     needs: frozenset[str]

@@ -26,25 +26,36 @@ def require_detections(frames: FrameSet, method_name: str) -> list[Detections]:
 
 
 def box_probabilities(detections: Detections) -> np.ndarray:
-    """(K, classes) float64 class distribution of each box.
-
-    A detector's class outputs are independent sigmoids: their probabilities, normalised to sum 1, are the distribution,
-    so this is the doubt between classes, not between object and background. Of one class alone, and of a detector
-    that gives no logits, nothing but that second doubt is known: the score and what it lacks to 1 are taken.
+    """(K, classes) float64 class distribution of each box: :func:`class_probabilities` of its logits or, of a detector
+    that gives none, the score and what it lacks to 1.
 
     Raises:
         SelectionError: a logit is not finite, or a score does not lie in [0, 1].
     """
-    logits = detections.logits
-    if logits is not None and np.shape(logits)[1] > 1:
-        result = softmax(log_expit(np.asarray(logits, np.float64)), axis=1)
+    if detections.logits is not None:
+        result = class_probabilities(detections.logits)
     else:
-        scores = expit(np.asarray(logits, np.float64)[:, 0]) if logits is not None else detections.scores
-        scores = np.asarray(scores, np.float64)
-        result = np.stack([scores, 1 - scores], 1)
+        result = _with_rest(np.asarray(detections.scores, np.float64))
     if not (result >= 0).all():
         raise SelectionError("the class logits of a box are not finite, or its score does not lie in [0, 1]")
     return result
+
+
+def class_probabilities(logits: np.ndarray) -> np.ndarray:
+    """(..., classes) float64 class distributions of (..., classes) logits; of one class, (..., 2).
+
+    A detector's class outputs are independent sigmoids: their probabilities, normalised to sum 1, are the distribution,
+    so this is the doubt between classes, not between object and background. Of one class alone nothing but that second
+    doubt is known: its probability and what it lacks to 1 are taken.
+    """
+    logits = np.asarray(logits, np.float64)
+    if logits.shape[-1] > 1:
+        return softmax(log_expit(logits), axis=-1)
+    return _with_rest(expit(logits[..., 0]))
+
+
+def _with_rest(scores: np.ndarray) -> np.ndarray:
+    return np.stack([scores, 1 - scores], -1)
 
 
 def box_entropies(detections: Detections) -> np.ndarray:

@@ -13,7 +13,7 @@ from kecor.errors import ConfigError
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet
 
-NEEDS = frozenset({"detections", "roi_features", "embedding"})
+NEEDS = frozenset({"detections", "roi_features", "embedding", "dropout_passes"})
 """What an acquisition function can name in its ``needs``."""
 
 

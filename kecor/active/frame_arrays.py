@@ -54,9 +54,11 @@ DETECTIONS = ("det_offsets", "det_boxes", "det_scores", "det_labels")
 
 ARRAYS = {
     "roi_features": Array(("N", "R", "C"), FLOATS, ("roi_mask",)),
-    "roi_mask": Array(("N", "R"), FLAGS, ("roi_features",)),
-    "roi_scores": Array(("N", "R"), SHARES, ("roi_features", "roi_mask")),
+    "roi_mask": Array(("N", "R"), FLAGS),
+    "roi_scores": Array(("N", "R"), SHARES, ("roi_mask",)),
     "roi_logits": Array(("N", "R", "K"), FLOATS, ("roi_features", "roi_mask")),
+    "pass_logits": Array(("N", "R", "P", "K"), FLOATS, ("roi_mask",)),
+    "pass_boxes": Array(("N", "R", "P", "7"), FLOATS, ("roi_mask",)),
     "embedding": Array(("N", "D"), FLOATS),
     "targets": Array(("N", "R", "T"), TARGETS),
     "det_boxes": Array(("M", "7 or 4"), NUMBERS, DETECTIONS),

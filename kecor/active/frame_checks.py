@@ -91,6 +91,8 @@ def _check_shape(name: str, array: np.ndarray, lengths: dict[str, tuple[int, str
             raise DataError(f"{where}: {name}: in shape {array.shape} {axis} is {length}, but {known} by {by}")
     if name == "det_boxes" and array.shape[1] not in (7, 4):
         raise DataError(f"{where}: det_boxes: expected 7 columns (3D) or 4 (2D), got shape {array.shape}")
+    if name == "pass_boxes" and array.shape[3] != 7:
+        raise DataError(f"{where}: pass_boxes: expected 7 columns (3D), got shape {array.shape}")
 
 
 def _offsets(offsets: np.ndarray, n_rows: int, ids: np.ndarray, where: str) -> np.ndarray:

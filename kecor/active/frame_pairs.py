@@ -20,7 +20,8 @@ def read_pair(pool_path: Path, labelled_path: Path, needs: frozenset[str], reade
 
     Args:
         pool_path, labelled_path: as :func:`~kecor.active.frame_files.read_frames` takes them.
-        needs: what must be there, of ``detections`` (in the pool), ``roi_features`` and ``embedding`` (in both).
+        needs: what must be there, of ``detections`` and ``dropout_passes``, which are logits, boxes or both (in the
+            pool), ``roi_features`` and ``embedding`` (in both).
         reader: who needs it, for errors.
 
     Raises:
@@ -44,6 +45,9 @@ def read_pair(pool_path: Path, labelled_path: Path, needs: frozenset[str], reade
             found = _common_feature(need, {pool_path: pool, labelled_path: labelled}, reader)
             if found != need:
                 pool, labelled = _as_rois(pool), _as_rois(labelled)
+    if "dropout_passes" in needs and len(pool) and not {"pass_logits", "pass_boxes"} & pool.feats.keys():
+        arrays = " or ".join(f"{name} {ARRAYS[name].shape}" for name in ("pass_logits", "pass_boxes"))
+        raise DataError(f"{pool_path}: {arrays} is missing: {reader} needs dropout passes")
     return pool, labelled
 
 

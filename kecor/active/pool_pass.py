@@ -12,6 +12,7 @@ from kecor.active.feature_store import FeatureStore
 from kecor.active.oracle import SimulatedOracle
 from kecor.config import DataConfig
 from kecor.datasets.samples import Samples
+from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.detectors.roi_targets import roi_targets
 from kecor.engine import launch
 from kecor.engine.infer import describe_batches
@@ -20,6 +21,17 @@ from kecor.progress import progress_bar
 from kecor.structures import Detections, FrameOutputs, FrameSet
 
 DETECTION_ARRAYS = ("boxes", "scores", "labels", "logits", "n_points")
+BY_ROI = {
+    "roi_features": {
+        "roi_features": np.float16,
+        "roi_scores": np.float32,
+        "roi_boxes": np.float32,
+        "roi_logits": np.float32,
+        "roi_labels": np.int64,
+    },
+    "dropout_passes": {"roi_scores": np.float32, "pass_logits": np.float32, "pass_boxes": np.float32},
+}
+"""Arrays with a row for each RoI that each need brings, beside ``roi_mask``: fields of FrameOutputs and their types."""
 
 
 def pool_pass(
@@ -34,16 +46,22 @@ def pool_pass(
     batch_size: int,
     n_rois: int,
     amp: str,
+    dropout: DropoutPasses,
     progress: bool,
 ) -> FeatureStore:
     """Run the detector in eval mode, without augmentation and without labels, over ``ids``; keep what ``needs`` names.
+    Where that is ``dropout_passes``, they are those of ``dropout``.
 
     The results go to ``folder`` chunk by chunk, so that a killed pass goes on where it was. Several processes share
     the chunks; ``folder`` must be one they all see. ``load_detector`` is called only when a chunk is missing.
 
     Raises:
         CheckpointError: the detector gives features that are not finite.
+        KecorError: dropout passes are needed and the detector has none.
     """
+    settings = {"device": device, "batch_size": batch_size, "n_rois": n_rois, "amp": amp}
+    if "dropout_passes" in needs:
+        settings["dropout"] = dropout
     store = launch.first_on_main(lambda: FeatureStore(folder, ids, sorted(needs)))
     missing = launch.first_on_main(lambda: list(store.missing()))
     if missing:
@@ -54,9 +72,7 @@ def pool_pass(
             for number, chunk in mine:
                 samples = Samples(oracle.read_unlabelled, chunk, data, training=False)
                 outputs: list[FrameOutputs] = []
-                for _, batch in describe_batches(
-                    detector, samples, device=device, batch_size=batch_size, n_rois=n_rois, amp=amp
-                ):
+                for _, batch in describe_batches(detector, samples, **settings):
                     outputs += batch
                     bar.update(len(batch))
                 store.write_chunk(number, _arrays(chunk, outputs, needs, n_rois))
@@ -94,20 +110,17 @@ def _arrays(
 ) -> dict[str, np.ndarray]:
     """One chunk's arrays by name: RoIs padded with zeros to ``n_rois``, detections end to end with their counts."""
     arrays: dict[str, np.ndarray] = {}
-    if "roi_features" in needs:
-        arrays["roi_features"] = _padded([o.roi_features for o in outputs], n_rois, np.float16)
-        arrays["roi_scores"] = _padded([o.roi_scores for o in outputs], n_rois, np.float32)
-        arrays["roi_boxes"] = _padded([o.roi_boxes for o in outputs], n_rois, np.float32)
-        arrays["roi_logits"] = _padded([o.roi_logits for o in outputs], n_rois, np.float32)
-        arrays["roi_labels"] = _padded([o.roi_labels for o in outputs], n_rois, np.int64)
-        arrays["roi_mask"] = np.arange(n_rois) < np.array([len(o.roi_boxes) for o in outputs])[:, None]
+    for need, kinds in BY_ROI.items():
+        if need in needs:
+            arrays |= {name: _padded([getattr(o, name) for o in outputs], n_rois, t) for name, t in kinds.items()}
+            arrays["roi_mask"] = np.arange(n_rois) < np.array([len(o.roi_boxes) for o in outputs])[:, None]
     if "embedding" in needs:
         arrays["embedding"] = np.stack([o.embedding for o in outputs]).astype(np.float32)
-    for name in ("roi_features", "embedding"):
+    for name in ("roi_features", "embedding", "pass_logits", "pass_boxes"):
         for frame_id, row in zip(ids, arrays.get(name, ())):
             if not np.isfinite(row).all():
                 raise CheckpointError(
-                    f"frame {frame_id}: the detector gives {name} that are not finite in float16; its training "
+                    f"frame {frame_id}: the detector gives {name} that are not finite in {row.dtype}; its training "
                     f"has probably diverged: lower schedule.lr and start again"
                 )
     if "detections" in needs:

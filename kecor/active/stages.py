@@ -12,6 +12,7 @@ from kecor.active.pool_pass import frame_sets, pool_pass, stored_detections
 from kecor.active.state import DONE
 from kecor.active.summary import METRICS, round_folder
 from kecor.datasets.samples import Samples
+from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.engine import launch
 from kecor.engine.evaluate import evaluate
 from kecor.engine.train import train
@@ -90,6 +91,7 @@ def _pool_pass(al: Run) -> FeatureStore | None:
         batch_size=al.config.schedule.batch_size,
         n_rois=al.config.active.n_rois,
         amp=al.config.schedule.amp,
+        dropout=DropoutPasses(al.config.active.dropout_passes, al.config.active.dropout_rate),
         progress=al.progress,
     )
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kecor.config import Config
+from kecor.config import ActiveConfig, Config
 from kecor.errors import DataError, StateError
 from kecor.files import read_json, write_atomic, write_json
 
@@ -102,8 +102,12 @@ def check_settings(state: State, settings: dict[str, Any], work_dir: Path) -> No
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """What differs between two configs by dotted key, in words; empty when nothing does."""
-    was, now = ({key: repr(value) for key, value in settings.items()} for settings in (before, after))
+    """What differs between two configs by dotted key, in words; empty when nothing does.
+
+    A key of ``active`` that there was not yet when a run began counts with its default.
+    """
+    defaults = {f"active.{field.name}": field.default for field in dataclasses.fields(ActiveConfig)}
+    was, now = ({key: repr(value) for key, value in {**defaults, **settings}.items()} for settings in (before, after))
     keys = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
     return "; ".join(f"{key}: was {was.get(key, 'unset')}, is {now.get(key, 'unset')}" for key in keys)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from kecor.config import check_arguments
 from kecor.detectors import box_coder
 from kecor.detectors.anchors import KITTI_ANCHORS, AnchorSpec, class_anchors
+from kecor.detectors.dropout_passes import FIRST_HEAD, DropoutPasses
 from kecor.detectors.grid import Grid
 from kecor.detectors.losses import anchor_losses
 from kecor.detectors.target_assigner import assign
@@ -83,10 +84,23 @@ class AnchorHead(nn.Module):
 
     def decode(self, data: dict, frame: int, index: Tensor | slice = slice(None)) -> Tensor:
         """(K, 7) boxes of the anchors ``index`` of one frame of the batch; headings in [-pi, pi)."""
-        boxes = box_coder.decode(data["box_preds"][frame, index], self.anchors.view(-1, 7)[index])
-        direction = data["dir_cls_preds"][frame, index].argmax(dim=-1)
-        heading = box_coder.decode_heading(boxes[:, 6], direction)
-        return torch.cat([boxes[:, :6], heading[:, None]], dim=1)
+        anchors = self.anchors.view(-1, 7)[index]
+        return _decode(data["box_preds"][frame, index], data["dir_cls_preds"][frame, index], anchors)
+
+    def passes(self, bev: Tensor, index: Tensor, dropout: DropoutPasses) -> tuple[Tensor, Tensor]:
+        """(K, P, classes) logits and (K, P, 7) boxes of the anchors ``index`` (K,), as P heads say that see one frame's
+        map (in_channels, H, W) thinned. Only the cells and the rows of the convolutions that say it are computed."""
+        cell, kind = index // self.anchors.shape[2], index % self.anchors.shape[2]
+        with torch.autocast(bev.device.type, enabled=False):
+            seen = dropout.thin(bev.flatten(1)[:, cell].T, FIRST_HEAD)
+
+            def said(layer: nn.Conv2d, width: int) -> Tensor:
+                weight = layer.weight.view(-1, width, layer.in_channels)[kind]
+                return torch.einsum("kpc,kwc->kpw", seen, weight) + layer.bias.view(-1, 1, width)[kind]
+
+            logits, residuals = said(self.conv_cls, self.n_classes), said(self.conv_box, 7)
+            directions = said(self.conv_dir_cls, box_coder.DIRECTION_BINS)
+            return logits, _decode(residuals, directions, self.anchors.view(-1, 1, 7)[index])
 
     def targets(self, gt_boxes: Sequence[Tensor], gt_labels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """(N, A) labels and (N, A, 7) residuals of a batch; see :func:`~kecor.detectors.target_assigner.assign`."""
@@ -109,6 +123,13 @@ class AnchorHead(nn.Module):
             labels, residuals = self.targets(data["gt_boxes"], data["gt_labels"])
             predictions = (data["cls_preds"], data["box_preds"], data["dir_cls_preds"])
             return anchor_losses(*predictions, self.anchors.view(-1, 7), labels, residuals)
+
+
+def _decode(residuals: Tensor, directions: Tensor, anchors: Tensor) -> Tensor:
+    """(..., 7) boxes of residuals (..., 7) of anchors, and direction logits (..., 2); headings in [-pi, pi)."""
+    boxes = box_coder.decode(residuals, anchors)
+    heading = box_coder.decode_heading(boxes[..., 6], directions.argmax(dim=-1))
+    return torch.cat([boxes[..., :6], heading[..., None]], dim=-1)
 
 
 def _specs(anchors: Sequence[dict] | None) -> Sequence[AnchorSpec]:

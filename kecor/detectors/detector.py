@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from kecor import ops
 from kecor.config import DataConfig
+from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.detectors.grid import Grid
 from kecor.detectors.post_processing import to_numpy
 from kecor.errors import ConfigError, KecorError
@@ -21,16 +22,19 @@ from kecor.structures import Detections, FrameOutputs
 
 @dataclass
 class Proposals:
-    """Boxes of one frame, best first: ``boxes`` (K, 7), ``scores`` (K,), ``labels`` (K,), ``logits`` (K, classes)."""
+    """Boxes of one frame, best first: ``boxes`` (K, 7), ``scores`` (K,), ``labels`` (K,), ``logits`` (K, classes), and
+    ``anchors`` (K,), which anchor each comes from, where that is known."""
 
     boxes: Tensor
     scores: Tensor
     labels: Tensor
     logits: Tensor
+    anchors: Tensor | None = None
 
     def take(self, index: Tensor) -> Proposals:
         """The boxes ``index`` (L,), in that order."""
-        return Proposals(self.boxes[index], self.scores[index], self.labels[index], self.logits[index])
+        anchors = None if self.anchors is None else self.anchors[index]
+        return Proposals(self.boxes[index], self.scores[index], self.labels[index], self.logits[index], anchors)
 
 
 class Detector(BaseModel):
@@ -103,6 +107,19 @@ class Detector(BaseModel):
     def embedding(self, data: dict) -> Tensor:
         """(N, D) one feature vector of each frame of the batch."""
 
+    def passes(
+        self, data: dict, frame: int, rois: Proposals, features: Tensor, dropout: DropoutPasses
+    ) -> tuple[Tensor, Tensor]:
+        """What thinned heads say of the regions of one frame and their features, both as :meth:`regions` gave them.
+
+        Returns:
+            (R, P, classes) class logits and (R, P, 7) boxes of each region in each of the P passes.
+
+        Raises:
+            KecorError: the detector has no dropout passes.
+        """
+        raise KecorError(f"{type(self).__name__} has no dropout passes: choose a method that does not need them")
+
     def detections(self, data: dict) -> list[Detections]:
         """The detections of each frame of a batch that went through all stages.
 
@@ -127,12 +144,13 @@ class Detector(BaseModel):
         return found
 
     @torch.no_grad()
-    def describe(self, batch: dict, n_rois: int) -> list[FrameOutputs]:
-        """Detections, regions of interest with features, and an embedding of each frame of a collated batch.
+    def describe(self, batch: dict, n_rois: int, dropout: DropoutPasses | None = None) -> list[FrameOutputs]:
+        """Detections, regions of interest with features, and an embedding of each frame of a collated batch; with
+        ``dropout`` also what its passes say of the regions.
 
         Raises:
             RuntimeError: the detector is in training mode, where a query would move BatchNorm's statistics.
-            KecorError: predictions that are not finite.
+            KecorError: predictions that are not finite; or the detector has no dropout passes.
         """
         if self.training:
             raise RuntimeError("describe() needs the detector in eval mode; call detector.eval() first")
@@ -141,6 +159,10 @@ class Detector(BaseModel):
         outputs = []
         for frame, detections in enumerate(self.detections(data)):
             rois, features = self.regions(data, frame, n_rois)
+            passes = (None, None)
+            if dropout is not None:
+                passes = map(to_numpy, self.passes(data, frame, rois, features, dropout))
+            pass_logits, pass_boxes = passes
             outputs.append(
                 FrameOutputs(
                     detections=detections,
@@ -150,6 +172,8 @@ class Detector(BaseModel):
                     roi_labels=to_numpy(rois.labels),
                     roi_logits=to_numpy(rois.logits),
                     embedding=embeddings[frame],
+                    pass_logits=pass_logits,
+                    pass_boxes=pass_boxes,
                 )
             )
         return outputs

@@ -7,6 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from kecor.config import DataConfig
+from kecor.detectors.detector import Proposals
+from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.detectors.stages import build_stage
 from kecor.detectors.two_stage import TwoStage
 from kecor.registry import DETECTORS
@@ -77,6 +79,14 @@ class PVRCNN(TwoStage):
         self.roi_head = build_stage("detector.roi_head", "roi_grid_head", roi_head, self.pfe.out_channels)
         self.roi_feature_channels = self.roi_head.out_channels
         self.set_norm_momentum(norm_momentum)
+
+    def passes(
+        self, data: dict, frame: int, rois: Proposals, features: Tensor, dropout: DropoutPasses
+    ) -> tuple[Tensor, Tensor]:
+        """Logits of the first stage, from the map with channels dropped; boxes of the second, from the shared features
+        of the RoI head with channels dropped."""
+        logits, _ = super().passes(data, frame, rois, features, dropout)
+        return logits, self.roi_head.passes(features, rois.boxes, dropout)
 
     def loss(self, data: dict) -> dict[str, Tensor]:
         """The losses of the dense head, of the keypoints' weights and of the RoI head."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from kecor.detectors.box_coder import wrap_heading
+from kecor.detectors.dropout_passes import SECOND_HEAD, DropoutPasses
 from kecor.detectors.pointwise import roi_layers, run_rows
 from kecor.detectors.roi_frame import decode_residuals
 from kecor.detectors.roi_losses import roi_losses
@@ -70,16 +71,28 @@ class RoiGridHead(nn.Module):
         pooled = pooled.view(-1, self.grid_size**3, pooled.shape[1]).transpose(1, 2).flatten(1)
         shared = run_rows(self.shared_fc_layer, pooled)
         logits = run_rows(self.cls_layers, shared)[:, 0]
-        residuals = run_rows(self.reg_layers, shared)
-        refined = decode_residuals(residuals, torch.cat(boxes))
+        residuals, refined = self._refine(shared, torch.cat(boxes))
         return {
             **data,
             "roi_features": shared,
             "roi_logits": logits,
             "roi_scores": logits.sigmoid(),
             "roi_residuals": residuals,
-            "roi_boxes": torch.cat([refined[:, :6], wrap_heading(refined[:, 6:])], dim=1),
+            "roi_boxes": refined,
         }
+
+    def passes(self, features: Tensor, rois: Tensor, dropout: DropoutPasses) -> Tensor:
+        """(R, P, 7) refined boxes of the RoIs (R, 7), as P regression branches say that see their shared features
+        (R, out_channels) thinned."""
+        seen = dropout.thin(features, SECOND_HEAD)
+        _, refined = self._refine(seen.flatten(0, 1), rois.repeat_interleave(dropout.passes, dim=0))
+        return refined.view(*seen.shape[:2], 7)
+
+    def _refine(self, shared: Tensor, rois: Tensor) -> tuple[Tensor, Tensor]:
+        """(R, 7) residuals of RoIs with shared features, and the boxes they amount to."""
+        residuals = run_rows(self.reg_layers, shared)
+        refined = decode_residuals(residuals, rois)
+        return residuals, torch.cat([refined[:, :6], wrap_heading(refined[:, 6:])], dim=1)
 
     def loss(self, data: dict, sampling: RoiSampling) -> dict[str, Tensor]:
         """``loss_rcnn_cls``, ``loss_rcnn_reg`` and ``loss_rcnn_corner`` of the sampled RoIs."""

@@ -11,6 +11,7 @@ from kecor import ops
 from kecor.config import DataConfig, check_arguments
 from kecor.detectors.bev import HeightCompression
 from kecor.detectors.detector import Detector, Proposals
+from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.detectors.grid import STRIDE
 from kecor.detectors.post_processing import PostProcessing, best, suppress
 from kecor.detectors.stages import build_stage
@@ -85,6 +86,12 @@ class Second(Detector):
         """(N, C) mean of the map."""
         return data["spatial_features_2d"].float().mean(dim=(2, 3))
 
+    def passes(
+        self, data: dict, frame: int, rois: Proposals, features: Tensor, dropout: DropoutPasses
+    ) -> tuple[Tensor, Tensor]:
+        """Logits and boxes of the regions' anchors, from the map with channels dropped."""
+        return self.dense_head.passes(data["spatial_features_2d"][frame], rois.anchors, dropout)
+
     def _proposals(
         self, data: dict, frame: int, pre_nms: int, min_score: float, overlap: float, limit: int
     ) -> Proposals:
@@ -95,4 +102,4 @@ class Second(Detector):
         boxes = self.dense_head.decode(data, frame, index)
         kept = suppress(boxes, scores[index], overlap, limit)
         index = index[kept]
-        return Proposals(boxes[kept], scores[index], labels[index], logits[index])
+        return Proposals(boxes[kept], scores[index], labels[index], logits[index], index)

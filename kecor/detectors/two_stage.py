@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,7 +119,7 @@ class TwoStage(Second):
         found, features = self._refined(data, frame)
         index = best(found.scores, n_rois)
         rois = data["rois"][frame].take(index)
-        return Proposals(rois.boxes, found.scores[index], rois.labels, rois.logits), features[index]
+        return replace(rois, scores=found.scores[index]), features[index]
 
     def embedding(self, data: dict) -> Tensor:
         """(N, C) mean of the features of each frame's RoIs; zeros where there is none."""
@@ -131,7 +131,7 @@ class TwoStage(Second):
         names = ("roi_boxes", "roi_scores", "roi_features")
         boxes, scores, features = (self._split(data, name)[frame] for name in names)
         rois = data["rois"][frame]
-        return Proposals(boxes, scores, rois.labels, rois.logits), features
+        return replace(rois, boxes=boxes, scores=scores), features
 
     @staticmethod
     def _split(data: dict, name: str) -> tuple[Tensor, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,9 +10,11 @@ import torch
 from mmengine.model import BaseModel
 
 from kecor.datasets.samples import Samples
+from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.engine import launch
 from kecor.engine.device import autocast
 from kecor.engine.loading import inference_loader
+from kecor.errors import KecorError
 from kecor.progress import progress_bar
 from kecor.structures import Detections, FrameOutputs
 
@@ -48,15 +51,25 @@ def describe_batches(
     batch_size: int,
     n_rois: int,
     amp: str = "none",
+    dropout: DropoutPasses | None = None,
     progress: str | None = None,
 ) -> Iterator[tuple[list[str], list[FrameOutputs]]]:
     """Batch by batch, the ids of the frames and what the detector says of each, in the order of ``samples``.
 
     With several processes each gets every frame it asks for: give each a part (:func:`kecor.engine.launch.shard`).
+
+    Args:
+        dropout: the passes whose answers are wanted too; None for none.
+
+    Raises:
+        KecorError: ``dropout`` is given and the detector has no such passes.
     """
+    options = {} if dropout is None else {"dropout": dropout}
+    if not options.keys() <= inspect.signature(detector.describe).parameters.keys():
+        raise KecorError(f"{type(detector).__name__} has no dropout passes: choose a method that does not need them")
 
     def describe(detector: BaseModel, batch: dict[str, Any]) -> list[FrameOutputs]:
-        return detector.describe(batch, n_rois)
+        return detector.describe(batch, n_rois, **options)
 
     yield from _batches(detector, samples, range(len(samples)), describe, device, batch_size, amp, progress)
 

@@ -11,7 +11,7 @@ from kecor.ops.inside import count_points_in_boxes, points_in_boxes
 from kecor.ops.nearest_iou import iou_bev_aligned
 from kecor.ops.nms import nms_bev
 from kecor.ops.roi_pool import pool_bev, pool_bev_grid
-from kecor.ops.rotated_iou import iou_3d, iou_bev
+from kecor.ops.rotated_iou import iou_3d, iou_3d_paired, iou_bev
 from kecor.ops.segment_max import segment_max
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "furthest_point_sample",
     "group",
     "iou_3d",
+    "iou_3d_paired",
     "iou_bev",
     "iou_bev_aligned",
     "nms_bev",

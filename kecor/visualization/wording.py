@@ -66,6 +66,11 @@ INFO = {
         "Frames picked, then thinned out",
         "how many the search took before dropping the least useful",
     ),
+    "learned_from": ("Frames the loss head learned from", "the labelled ones in which the detector sees anything"),
+    "pairs_ranked_rightly": (
+        "Pairs of labelled frames ranked rightly",
+        "by their loss, by heads that had seen neither frame: near 0.5 nothing of use was learned, 1 is perfect",
+    ),
 }
 """Key of selection.json's ``info`` -> its name and what it means."""
 

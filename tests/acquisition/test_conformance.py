@@ -11,6 +11,8 @@ from tests.acquisition.worlds import clusters, take, with_copy, world
 
 ACQUISITIONS.import_from_location()
 NOT_DIVERSE = {"random", "entropy", "label_entropy", "least_confidence", "margin"}
+NOT_DIVERSE |= {"mc_dropout", "bald", "consensus"}
+NOT_DIVERSE |= {"llal"}
 NOT_DIVERSE |= {"badge", "crb"}  # as published, they do not look at the labelled frames
 NOT_DIVERSE |= {"power", "weighted_sum"}  # go by scores alone
 NOT_DIVERSE |= {"subsample", "filter"}  # may leave what is new out of what they let a method see
@@ -27,6 +29,7 @@ VARIANTS = {
     "lcmd": {"type": "lcmd", "steps": 30, "rank": 64},
     "lcmd, exact": {"type": "lcmd", "steps": 30, "rank": None},
     "lcmd, linear": {"type": "lcmd", "kernel": "linear", "normalise": True},
+    "llal": {"type": "llal", "steps": 30},
     "typiclust": {"type": "typiclust", "max_clusters": 4, "small": 0},
     "subsample": {"type": "subsample", "fraction": 0.5, "then": {"type": "coreset"}},
     "filter": {"type": "filter", "by": {"type": "entropy"}, "multiple": 2, "then": {"type": "coreset"}},
@@ -38,6 +41,7 @@ VARIANTS = {
 METHODS = sorted({*ACQUISITIONS.module_dict, *VARIANTS} - {"kecor"})
 
 POOL, LABELLED = world(24, seed=1), world(12, seed=2, prefix="l", labelled=True)
+LABELLED.feats["targets"] = np.abs(LABELLED.feats["targets"])  # targets of classes lie in [0, 1]
 
 
 def build(name):

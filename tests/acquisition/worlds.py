@@ -4,7 +4,7 @@ import numpy as np
 
 from kecor.structures import Detections, FrameSet
 
-N_ROIS, CHANNELS, CLASSES = 6, 8, 3
+N_ROIS, CHANNELS, CLASSES, PASSES = 6, 8, 3, 4
 
 
 def detections(rng, n_boxes):
@@ -15,6 +15,18 @@ def detections(rng, n_boxes):
     scores = 1 / (1 + np.exp(-logits.max(1))) if n_boxes else np.zeros(0)
     labels = logits.argmax(1) if n_boxes else np.zeros(0, int)
     return Detections(boxes.astype(np.float32), scores, labels, logits, rng.integers(1, 90, n_boxes))
+
+
+def dropout_passes(rng, roi_logits):
+    """Logits and boxes of passes that scatter more in some RoIs than in others."""
+    shape = (*roi_logits.shape[:2], PASSES)
+    spread = rng.uniform(0.05, 1, (*shape[:2], 1, 1))
+    boxes = np.concatenate([rng.uniform(0, 40, (*shape[:2], 3)), rng.uniform(1, 4, (*shape[:2], 4))], 2)[:, :, None]
+    moved = np.concatenate([boxes[..., :3], np.log(boxes[..., 3:6]), boxes[..., 6:]], 3)
+    moved = moved + 0.2 * spread * rng.normal(size=(*shape, 7))
+    moved[..., 3:6] = np.exp(moved[..., 3:6])
+    logits = roi_logits[:, :, None] + spread * rng.normal(size=(*shape, CLASSES))
+    return {"pass_logits": logits.astype(np.float32), "pass_boxes": moved.astype(np.float32)}
 
 
 def world(n, seed=0, prefix="p", labelled=False, centres=None):
@@ -41,6 +53,7 @@ def world(n, seed=0, prefix="p", labelled=False, centres=None):
     if centres is not None:
         feats["roi_scores"][:] = 1
         feats["roi_logits"][:] = law.normal(size=(N_ROIS, CLASSES))  # clusters differ in their features alone
+    feats |= dropout_passes(np.random.default_rng([seed, 1]), feats["roi_logits"])
     if labelled:
         mixing = np.random.default_rng(7).normal(size=(CHANNELS, CLASSES + 7))
         feats["targets"] = np.tanh(features @ mixing).astype(np.float32)

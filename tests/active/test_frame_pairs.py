@@ -6,13 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from kecor.active.choose import NEEDS
 from kecor.active.frame_files import write_frames
 from kecor.active.frame_pairs import read_pair
 from kecor.errors import DataError
 from kecor.structures import FrameSet
 from tests.acquisition.worlds import take, world
 
-EVERYTHING = frozenset({"detections", "roi_features", "embedding"})
+EVERYTHING = NEEDS
 
 
 def only(frames, *names, detections=True):
@@ -80,7 +81,14 @@ ROIS = ("roi_features", "roi_mask")
         (lambda p, k: (only(p, *ROIS), only(k, *ROIS)), "pool.npz: embedding (N, D) is missing: method 'm' needs it"),
         (lambda p, k: (p, cut(k, "embedding", 3)), "known: embedding: rows of shape (3,), but (8,) in"),
         (lambda p, k: (p, cut(k, "roi_features", 3)), "known: roi_features: rows of shape (6, 3), but (6, 8) in"),
-        (lambda p, k: (cut(only(p, "roi_mask"), "roi_mask", 3), k), "roi_features (N, R, C) is missing"),
+        (
+            lambda p, k: (only(p, "roi_mask", "pass_boxes"), k),
+            "pool.npz: roi_features is missing: method 'm' needs it, and",
+        ),
+        (
+            lambda p, k: (only(p, *ROIS, "embedding"), k),
+            "pool.npz: pass_logits (N, R, P, K) or pass_boxes (N, R, P, 7) is",
+        ),
     ],
 )
 def test_what_does_not_fit_is_named(pair, change, message):
@@ -90,10 +98,10 @@ def test_what_does_not_fit_is_named(pair, change, message):
 
 def test_numbers_of_rois_logits_and_box_columns_must_agree(pair):
     known = world(5, 1, "l")
-    fewer = {name: a[:, :4] if name.startswith("roi") else a for name, a in known.feats.items()}
+    fewer = {name: a[:, :4] if name.startswith(("roi", "pass")) else a for name, a in known.feats.items()}
     logits = [replace(d, logits=d.logits[:, :2], labels=d.labels * 0) for d in known.detections]
     boxes = [replace(d, boxes=d.boxes[:, :4]) for d in known.detections]
-    bare = {name: a for name, a in known.feats.items() if name != "roi_logits"}
+    bare = {name: a for name, a in known.feats.items() if not name.endswith("logits")}
     for other, message in (
         (replace(known, feats=fewer), "known: roi_features: rows of shape (4, 8), but (6, 8) in"),
         (replace(known, feats=bare, detections=logits), "known: det_logits: rows of shape (2,), but (3,) in"),

@@ -211,6 +211,9 @@ def test_a_finished_run_is_refused_without_resume_and_repeated_by_none(data, ref
     [
         ({"active": {"initial": 13}}, "active.initial: 13 frames wanted"),
         ({"active": {"initial": 0}}, "active.initial: 0 is below 1"),
+        ({"active": {"dropout_passes": 1}}, "active.dropout_passes: 1 is below 2"),
+        ({"active": {"dropout_rate": 0.0}}, "active.dropout_rate: 0.0 does not lie between 0 and 1"),
+        ({"active": {"dropout_rate": 1.0}}, "active.dropout_rate"),
         ({"active": {"amount": -1.0}}, "active.amount"),
         ({"active": {"cost_frame": 0.0}}, "active.amount"),
         ({"seed": -1}, "seed: -1"),

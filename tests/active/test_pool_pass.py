@@ -1,17 +1,22 @@
 """The pool pass with a detector whose every answer is known beforehand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from kecor.active import feature_store, pool_pass
+from kecor.active.choose import NEEDS
 from kecor.active.oracle import SimulatedOracle
 from kecor.active.pool_pass import frame_sets, stored_detections
+from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.errors import CheckpointError
 from kecor.structures import Detections, Frame, FrameOutputs
 
 IDS = [f"{i:03d}" for i in range(7)]
 CLASSES = ["Car", "Pedestrian"]
 N_ROIS = 4
+PASSES = DropoutPasses(3, 0.25)
 CAR = np.array([10, 0, -1, 4, 1.6, 1.5, 0.3], np.float32)
 
 
@@ -33,9 +38,9 @@ def outputs_of(frame_id):
     )
     roi_boxes = np.tile(CAR + np.float32([0, n, 0, 0, 0, 0, 0]), (rois, 1)) + 50 * np.arange(rois)[:, None]
     features = n + np.arange(rois * 3, dtype=np.float32).reshape(rois, 3)
-    return FrameOutputs(
-        found, roi_boxes, features, np.linspace(1, 0.5, rois), np.zeros(rois, int), np.full((rois, 2), n), np.full(2, n)
-    )
+    of_rois = roi_boxes, features, np.linspace(1, 0.5, rois), np.zeros(rois, int), np.full((rois, 2), n)
+    passes = np.full((rois, PASSES.passes, 2), n), np.repeat(roi_boxes[:, None] + 1, PASSES.passes, 1)
+    return FrameOutputs(found, *of_rois, np.full(2, n), *passes)
 
 
 @pytest.fixture
@@ -43,13 +48,14 @@ def described(monkeypatch):
     """Names of the frames that were described, batch by batch."""
     seen = []
 
-    def describe(detector, samples, *, batch_size, **settings):
+    def describe(detector, samples, *, batch_size, dropout=None, **settings):
         for start in range(0, len(samples.ids), batch_size):
             ids = samples.ids[start : start + batch_size]
             assert not samples.training
             assert all(len(samples.read(i).boxes) == 0 for i in ids)
             seen.append(ids)
-            yield ids, [detector(i) for i in ids]
+            found = [detector(i) for i in ids]
+            yield ids, found if dropout == PASSES else [replace(o, pass_logits=None, pass_boxes=None) for o in found]
 
     class Plain:
         def __init__(self, read, ids, data, training):
@@ -63,12 +69,12 @@ def described(monkeypatch):
 
 def make_pass(folder, needs, load=lambda: outputs_of):
     oracle = SimulatedOracle(Data(), bought=IDS[5:])
-    settings = {"device": "cpu", "batch_size": 2, "n_rois": N_ROIS, "amp": "none", "progress": False}
+    settings = {"device": "cpu", "batch_size": 2, "n_rois": N_ROIS, "amp": "none", "dropout": PASSES, "progress": False}
     return oracle, pool_pass.pool_pass(load, oracle, IDS, folder, frozenset(needs), None, **settings)
 
 
 def test_frame_sets_hold_what_the_detector_said(tmp_path, described):
-    oracle, store = make_pass(tmp_path, {"roi_features", "embedding", "detections"})
+    oracle, store = make_pass(tmp_path, NEEDS)
     pool, labelled = frame_sets(store, 5, oracle, CLASSES)
     assert list(pool.ids) + list(labelled.ids) == IDS
     for part in (pool, labelled):
@@ -80,11 +86,15 @@ def test_frame_sets_hold_what_the_detector_said(tmp_path, described):
             assert not part.feats["roi_features"][row, rois:].any()
             np.testing.assert_allclose(part.feats["roi_scores"][row, :rois], said.roi_scores)
             np.testing.assert_array_equal(part.feats["roi_logits"][row, :rois], said.roi_logits)
+            for name in ("pass_logits", "pass_boxes"):
+                np.testing.assert_array_equal(part.feats[name][row, :rois], np.float32(getattr(said, name)))
+                assert not part.feats[name][row, rois:].any()
             np.testing.assert_array_equal(part.feats["embedding"][row], said.embedding)
             np.testing.assert_array_equal(part.detections[row].boxes, said.detections.boxes)
             np.testing.assert_array_equal(part.detections[row].labels, said.detections.labels)
             assert part.detections[row].n_points is None
     assert pool.feats["roi_features"].dtype == np.float16
+    assert pool.feats["pass_boxes"].shape == (5, N_ROIS, 3, 7)
     assert "targets" not in pool.feats
     assert not {"roi_boxes", "roi_labels"} & pool.feats.keys()
 
@@ -99,12 +109,17 @@ def test_targets_are_those_of_the_rois_against_the_bought_labels(tmp_path, descr
     assert not targets[1, 1:].any()
 
 
-@pytest.mark.parametrize("need", ["roi_features", "embedding", "detections"])
+@pytest.mark.parametrize("need", sorted(NEEDS))
 def test_only_what_is_needed_is_kept(tmp_path, described, need):
     oracle, store = make_pass(tmp_path, {need})
-    pool, _ = frame_sets(store, 5, oracle, CLASSES)
-    expected = {"roi_features": {"roi_features", "roi_mask", "roi_scores", "roi_logits"}, "embedding": {"embedding"}}
+    pool, labelled = frame_sets(store, 5, oracle, CLASSES)
+    expected = {
+        "roi_features": {"roi_features", "roi_mask", "roi_scores", "roi_logits"},
+        "dropout_passes": {"pass_logits", "pass_boxes", "roi_mask", "roi_scores"},
+        "embedding": {"embedding"},
+    }
     assert pool.feats.keys() == expected.get(need, set())
+    assert ("targets" in labelled.feats) == (need == "roi_features")
     assert bool(pool.detections) == (need == "detections")
     assert len(stored_detections(store)) == (len(IDS) if need == "detections" else 0)
 
@@ -125,12 +140,18 @@ def test_a_killed_pass_goes_on_at_the_next_chunk_and_a_finished_one_needs_no_det
     assert described == []
 
 
-def test_features_that_are_not_finite_are_an_error_that_names_the_frame(tmp_path, described):
+@pytest.mark.parametrize(
+    ("need", "name"),
+    [("roi_features", "roi_features"), ("dropout_passes", "pass_logits"), ("dropout_passes", "pass_boxes")],
+)
+def test_values_that_are_not_finite_are_an_error_that_names_the_frame(tmp_path, described, need, name):
     def diverged(frame_id):
         said = outputs_of(frame_id)
         if frame_id == "003":
-            said.roi_features[0, 0] = np.inf
+            array = getattr(said, name).astype(np.float64)
+            array[0, 0] = np.inf
+            said = replace(said, **{name: array})
         return said
 
-    with pytest.raises(CheckpointError, match=r"frame 003.*roi_features"):
-        make_pass(tmp_path, {"roi_features"}, lambda: diverged)
+    with pytest.raises(CheckpointError, match=rf"frame 003.*{name}"):
+        make_pass(tmp_path, {need}, lambda: diverged)

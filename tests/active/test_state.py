@@ -62,6 +62,14 @@ def test_a_changed_config_is_told_key_by_key(tmp_path, config, state):
     assert "schedule.epochs" not in str(caught.value)
 
 
+def test_a_key_of_active_that_is_newer_than_the_run_counts_with_its_default(tmp_path, config, state):
+    del state.settings["active.dropout_rate"]
+    state.save(tmp_path)
+    assert reloaded(tmp_path, config) == state
+    with pytest.raises(StateError, match=r"active\.dropout_rate: was 0\.1, is 0\.4"):
+        reloaded(tmp_path, changed(config, "active", dropout_rate=0.4))
+
+
 def test_where_the_data_lie_and_how_many_workers_read_them_may_change(tmp_path, config, state):
     state.save(tmp_path)
     assert reloaded(tmp_path, changed(config, "data", root="elsewhere", workers=4)) == state

@@ -5,8 +5,9 @@ import pytest
 import torch
 
 from kecor.datasets.samples import collate
+from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.engine.infer import describe_batches, predict
-from kecor.errors import DataError
+from kecor.errors import DataError, KecorError
 from tests.engine.fakes import FakeDetector, make_samples, read_frame, same_weights, weights
 
 
@@ -60,6 +61,19 @@ def test_descriptions_come_batch_by_batch_in_order():
     found = predict(detector, samples, device="cpu", progress=None)
     for frame_id, output in zip(samples.ids, outputs, strict=True):
         np.testing.assert_allclose(output.detections.boxes, found[frame_id].boxes, atol=1e-5)
+
+
+def test_a_detector_that_takes_no_dropout_passes_says_so():
+    passes = describe_batches(
+        FakeDetector(),
+        make_samples(2, training=False),
+        device="cpu",
+        batch_size=2,
+        n_rois=3,
+        dropout=DropoutPasses(2, 0.1),
+    )
+    with pytest.raises(KecorError, match="FakeDetector has no dropout passes"):
+        next(passes)
 
 
 def test_bfloat16_is_close_and_not_the_same():

@@ -50,6 +50,17 @@ def pieces(request, monkeypatch):
 
 
 @pytest.mark.usefixtures("pieces")
+@pytest.mark.parametrize("name", SETS)
+def test_overlaps_of_pairs_differ_by_rounding_at_most(name):
+    a, b = (boxes[: min(map(len, SETS[name]))] for boxes in SETS[name])
+    got = rotated_iou.iou_3d_paired(torch.from_numpy(a), torch.from_numpy(b))
+    assert got.dtype == torch.float32
+    np.testing.assert_allclose(got, ops.iou_3d_paired(a, b), atol=1e-6)
+    with pytest.raises(ValueError, match="as many boxes"):
+        rotated_iou.iou_3d_paired(torch.zeros(1, 7), torch.zeros(2, 7))
+
+
+@pytest.mark.usefixtures("pieces")
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("name", SETS)
 def test_overlaps_differ_by_rounding_at_most(name, kernel):

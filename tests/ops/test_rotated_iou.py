@@ -23,6 +23,19 @@ def test_random_boxes_agree_with_shapely(vertical):
     np.testing.assert_allclose(got, expected, atol=1e-6)
 
 
+def test_pairs_are_the_diagonal_and_agree_with_shapely():
+    rng = np.random.default_rng(4)
+    a = reference.random_boxes(rng, 60)
+    b = a + rng.uniform(-0.3, 0.3, a.shape).astype(np.float32)
+    got = ops.iou_3d_paired(a, b)
+    assert got.dtype == np.float32
+    np.testing.assert_array_equal(got, ops.iou_3d(a, b).diagonal())
+    np.testing.assert_allclose(got, reference.iou(a, b, vertical=True).diagonal(), atol=1e-6)
+    assert ops.iou_3d_paired(a[:0], b[:0]).shape == (0,)
+    with pytest.raises(ValueError, match="as many boxes, got 60 and 59"):
+        ops.iou_3d_paired(a, b[1:])
+
+
 def test_slightly_moved_boxes_agree_with_shapely():
     rng = np.random.default_rng(2)
     a = reference.random_boxes(rng, 60, spread=30)

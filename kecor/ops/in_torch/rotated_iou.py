@@ -54,3 +54,14 @@ def iou_bev(a: Tensor, b: Tensor) -> Tensor:
 def iou_3d(a: Tensor, b: Tensor) -> Tensor:
     """As :func:`kecor.ops.iou_3d`."""
     return _pairwise(a, b, True)
+
+
+def iou_3d_paired(a: Tensor, b: Tensor) -> Tensor:
+    """As :func:`kecor.ops.iou_3d_paired`."""
+    a, b = as_boxes7(a, "a"), as_boxes7(b, "b")
+    if len(a) != len(b):
+        raise ValueError(f"a and b: expected as many boxes, got {len(a)} and {len(b)}")
+    iou = torch.zeros(len(a), device=a.device)
+    for some in chunks(len(a), BYTES_A_CLIPPED_PAIR):
+        iou[some] = paired_iou(a[some], b[some], True).float()
+    return iou
