@@ -21,6 +21,7 @@ from kecor.errors import ConfigError, StateError
 
 TRAIN_AL = Path(__file__).resolve().with_name("train_al.py")
 PRESETS = TRAIN_AL.parents[1] / "configs" / "_base_" / "acquisition"
+COSTS = ("boxes", "frames")
 EXAMPLE = """example:
   python tools/compare_al.py configs/simulated/second_small.yaml --methods random,entropy,kecor --seeds 0,1,2 \\
       --jobs 2 --work-dir work_dirs/three_methods --metric Car_bev_loose --target-ap 60
@@ -39,7 +40,8 @@ def parse_arguments() -> argparse.Namespace:
     add("--work-dir", type=Path, metavar="DIR", help="where to write (default: work_dirs/compare_CONFIG)")
     add("--resume", action="store_true", help="go on with the comparison in the work dir, if there is one")
     add("--device", default="auto", help="auto (default), cpu or cuda")
-    add("--target-ap", type=float, metavar="AP", help="AP whose cost in boxes to tell (default: what all runs reach)")
+    add("--target-ap", type=float, metavar="AP", help="AP whose cost to tell (default: what all runs reach)")
+    add("--cost", choices=COSTS, default=COSTS[0], help="what a run has paid with (default: boxes)")
     add(
         "--metric",
         default="Car_3d",
@@ -87,7 +89,7 @@ def main() -> None:
     plan = plan_runs(base, methods, seeds, work_dir, arguments.resume)
     failed = make_runs(plan, [sys.executable, str(TRAIN_AL)], arguments.jobs, arguments.device, tqdm.write)
     if any(run.is_finished() for run in plan.all_runs()):
-        print(f"\n{report(plan, arguments.metric, arguments.target_ap)}\n")
+        print(f"\n{report(plan, arguments.metric, arguments.target_ap, arguments.cost)}\n")
         print("\n".join(str(work_dir / name) for name in FILES))
     if failed:
         listed = "; ".join(f"{name}: {fault}" for name, fault in failed.items())

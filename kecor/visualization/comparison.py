@@ -40,9 +40,9 @@ TERMS = [
         "object to find has no AP and is left out.",
     ),
     (
-        "Boxes needed to reach an AP",
+        "Boxes, or frames, needed to reach an AP",
         "Where a run's curve first comes to this AP, on straight lines between its rounds. A run that starts above it "
-        "counts with its first boxes.",
+        "counts with what it started from.",
     ),
     (
         "95 % from, to",
@@ -50,8 +50,8 @@ TERMS = [
     ),
     (
         "AP at equal cost",
-        "The mean height of a run's curve over the range of boxes that all runs cover: the AP it had on average while "
-        "the boxes were bought.",
+        "The mean height of a run's curve over the range of boxes, or frames, that all runs cover: the AP it had on "
+        "average while these were bought.",
     ),
     (
         "Less that of random",

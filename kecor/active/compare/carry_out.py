@@ -49,7 +49,7 @@ def make_runs(
         return run_jobs(jobs, limit, say, lock)
 
 
-def report(plan: Plan, metric: str, target: float | None) -> str:
+def report(plan: Plan, metric: str, target: float | None, cost: str) -> str:
     """Write compare.csv, compare.png and compare.html from the finished runs; the tables and what they mean, as text.
 
     Raises:
@@ -59,7 +59,7 @@ def report(plan: Plan, metric: str, target: float | None) -> str:
     runs = collect(plan)
     if not runs:
         raise ValueError(f"{plan.work_dir}: no run is finished")
-    results = evaluate_runs(runs, metric, target, np.random.default_rng(0))
+    results = evaluate_runs(runs, metric, target, np.random.default_rng(0), cost)
     shown, said = tables(results), verdict(results)
     missing = [run.name for run in plan.all_runs() if not run.is_finished()]
     if missing:

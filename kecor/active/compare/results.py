@@ -30,10 +30,10 @@ class RoundMeans:
 
 @dataclass(frozen=True)
 class Reach:
-    """Boxes one method needed to reach an AP: by seed (inf: not reached), their median and its bootstrap interval."""
+    """The cost at which one method reached an AP: by seed (inf: not reached), its median and bootstrap interval."""
 
     method: str
-    boxes: dict[int, float]
+    costs: dict[int, float]
     median: float
     interval: tuple[float, float]
 
@@ -52,10 +52,12 @@ class Paired:
 
 @dataclass(frozen=True)
 class Results:
-    """All that is shown. ``target_given``: whether the user named the target; ``span``: the range of boxes that all
-    runs cover, None when there is none; ``heights``: method -> seed -> mean height of its curve over the span."""
+    """All that is shown. ``cost``: the column that says what was paid, ``boxes`` or ``frames``; ``target_given``:
+    whether the user named the target; ``span``: the range of costs that all runs cover, None when there is none;
+    ``heights``: method -> seed -> mean height of its curve over the span."""
 
     metric: str
+    cost: str
     runs: Runs
     target: float
     target_given: bool
@@ -71,15 +73,17 @@ class Results:
         return sorted({seed for runs in self.runs.values() for seed in runs})
 
 
-def curve(rows: Sequence[Mapping[str, str]], metric: str, x: str = "boxes") -> tuple[np.ndarray, np.ndarray]:
-    """Column ``x`` and AP of the rounds that have an AP."""
-    points = [(number(row[x]), number(row[metric])) for row in rows]
+def curve(rows: Sequence[Mapping[str, str]], metric: str, cost: str) -> tuple[np.ndarray, np.ndarray]:
+    """Column ``cost`` and AP of the rounds that have an AP."""
+    points = [(number(row[cost]), number(row[metric])) for row in rows]
     xs, aps = zip(*[point for point in points if point[1] is not None])
     return np.array(xs), np.array(aps)
 
 
-def evaluate_runs(runs: Runs, metric: str, target: float | None, rng: np.random.Generator) -> Results:
-    """The numbers of a comparison of ``runs`` by the column ``metric``.
+def evaluate_runs(
+    runs: Runs, metric: str, target: float | None, rng: np.random.Generator, cost: str = "boxes"
+) -> Results:
+    """The numbers of a comparison of ``runs`` by the column ``metric`` against the column ``cost``.
 
     Without a ``target`` it is the highest AP, to one decimal, that every run reaches.
 
@@ -93,9 +97,9 @@ def evaluate_runs(runs: Runs, metric: str, target: float | None, rng: np.random.
                     f"{method}, seed {seed}: no round has a value of {metric}, for the validation split holds no "
                     f"object of that class (of any, for a mean) and level; compare by another --metric"
                 )
-    curves = {m: {s: curve(rows, metric) for s, rows in seeds.items()} for m, seeds in runs.items()}
+    curves = {m: {s: curve(rows, metric, cost) for s, rows in seeds.items()} for m, seeds in runs.items()}
     every = [found for seeds in curves.values() for found in seeds.values()]
-    span = statistics.common_range(boxes for boxes, _ in every)
+    span = statistics.common_range(costs for costs, _ in every)
     wanted = math.floor(10 * min(ap.max() for _, ap in every)) / 10 if target is None else float(target)
     heights: dict[str, dict[int, float]] = {}
     if span is not None:
@@ -104,6 +108,7 @@ def evaluate_runs(runs: Runs, metric: str, target: float | None, rng: np.random.
         }
     return Results(
         metric,
+        cost,
         runs,
         wanted,
         target is not None,
@@ -127,9 +132,9 @@ def round_means(runs: Runs, method: str, metric: str) -> list[RoundMeans]:
 
 
 def _reach(method: str, curves: dict[int, tuple[np.ndarray, np.ndarray]], ap: float, rng: np.random.Generator) -> Reach:
-    boxes = {seed: statistics.boxes_to_reach(*found, ap) for seed, found in curves.items()}
-    values = list(boxes.values())
-    return Reach(method, boxes, float(np.median(values)), statistics.bootstrap_interval(values, rng))
+    costs = {seed: statistics.cost_to_reach(*found, ap) for seed, found in curves.items()}
+    values = list(costs.values())
+    return Reach(method, costs, float(np.median(values)), statistics.bootstrap_interval(values, rng))
 
 
 def _paired(heights: dict[str, dict[int, float]], rng: np.random.Generator) -> list[Paired]:

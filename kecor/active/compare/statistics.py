@@ -1,7 +1,7 @@
 """What runs over several seeds say of methods: pure functions of numbers.
 
-A learning curve is two arrays (R,): boxes labelled by each round, which never fall, and the AP measured then; between
-rounds it is taken to be straight.
+A learning curve is two arrays (R,): the cost paid by each round, labelled boxes or frames, which never falls, and the
+AP measured then; between rounds it is taken to be straight.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ EXACT = 16
 DRAWS = 100_000
 
 
-def boxes_to_reach(boxes: np.ndarray, ap: np.ndarray, target: float) -> float:
-    """Where a curve first comes to ``target``: its first boxes if it starts there, inf if it never does."""
+def cost_to_reach(cost: np.ndarray, ap: np.ndarray, target: float) -> float:
+    """Where a curve first comes to ``target``: its first cost if it starts there, inf if it never does."""
     if ap[0] >= target:
-        return float(boxes[0])
+        return float(cost[0])
     for i in range(1, len(ap)):
         if ap[i] >= target:
             part = (target - ap[i - 1]) / (ap[i] - ap[i - 1])
-            return float(boxes[i - 1] + part * (boxes[i] - boxes[i - 1]))
+            return float(cost[i - 1] + part * (cost[i] - cost[i - 1]))
     return math.inf
 
 
-def common_range(boxes: Iterable[np.ndarray]) -> tuple[float, float] | None:
-    """The range of boxes that every one of some curves covers; None when there is none."""
-    curves = list(boxes)
+def common_range(costs: Iterable[np.ndarray]) -> tuple[float, float] | None:
+    """The range of costs that every one of some curves covers; None when there is none."""
+    curves = list(costs)
     low, high = max(curve[0] for curve in curves), min(curve[-1] for curve in curves)
     return (float(low), float(high)) if low < high else None
 
 
-def mean_height(boxes: np.ndarray, ap: np.ndarray, low: float, high: float) -> float:
+def mean_height(cost: np.ndarray, ap: np.ndarray, low: float, high: float) -> float:
     """The area under a curve from ``low`` to ``high``, which it covers, divided by their distance: AP on average."""
     area = 0.0
-    for x0, x1, y0, y1 in zip(boxes[:-1], boxes[1:], ap[:-1], ap[1:]):
+    for x0, x1, y0, y1 in zip(cost[:-1], cost[1:], ap[:-1], ap[1:]):
         start, end = max(x0, low), min(x1, high)
         if start < end:
             middle = ((start + end) / 2 - x0) / (x1 - x0)

@@ -22,7 +22,7 @@ def tables(results: Results) -> list[Table]:
 def verdict(results: Results) -> list[str]:
     """What the results allow to be said of the methods, in plain sentences."""
     if results.span is None:
-        return ["The runs share no range of boxes, so the methods cannot be compared at equal cost."]
+        return [f"The runs share no range of {results.cost}, so the methods cannot be compared at equal cost."]
     if not results.paired:
         if BASELINE in results.heights:
             return [f"There is nothing to compare {BASELINE!r} with."]
@@ -43,31 +43,35 @@ def _rounds(results: Results) -> Table:
 def _reach(results: Results) -> Table:
     if results.target <= 0:
         note = "Some run never rises above an AP of 0, so there is none that all reach; name one by --target-ap."
-        return Table("Boxes needed to reach an AP", ["method"], [], [note])
+        return Table(f"{results.cost.capitalize()} needed to reach an AP", ["method"], [], [note])
     rows = []
     for reach in results.reach:
-        reached = sum(math.isfinite(boxes) for boxes in reach.boxes.values())
-        cells = [_boxes(reach.median), *(_boxes(bound) for bound in reach.interval)]
-        by_seed = [_boxes(reach.boxes[seed]) if seed in reach.boxes else None for seed in results.seeds]
-        rows.append([reach.method, f"{reached} of {len(reach.boxes)}", *cells, *by_seed])
+        reached = sum(math.isfinite(cost) for cost in reach.costs.values())
+        cells = [_cost(reach.median), *(_cost(bound) for bound in reach.interval)]
+        by_seed = [_cost(reach.costs[seed]) if seed in reach.costs else None for seed in results.seeds]
+        rows.append([reach.method, f"{reached} of {len(reach.costs)}", *cells, *by_seed])
     headers = ["method", "seeds that reach it", "median", "95 % from", "to", *_seed_headers(results)]
     notes = ["The median counts a seed that does not reach it as more than any number; the interval is a bootstrap."]
     if not results.target_given:
         notes.append(
             "The target was taken from the results, the highest that every run reaches; better name one before."
         )
-    return Table(f"Boxes needed to reach an AP of {results.target:g} ({results.metric})", headers, rows, notes)
+    title = f"{results.cost.capitalize()} needed to reach an AP of {results.target:g} ({results.metric})"
+    return Table(title, headers, rows, notes)
 
 
 def _heights(results: Results) -> Table:
     if results.span is None:
-        return Table("AP at equal cost", ["method"], [], ["There is no range of boxes that all runs cover."])
+        return Table("AP at equal cost", ["method"], [], [f"There is no range of {results.cost} that all runs cover."])
     rows = [
         [method, *mean_and_sd(list(seeds.values())), *(seeds.get(seed) for seed in results.seeds)]
         for method, seeds in results.heights.items()
     ]
     low, high = map(whole, results.span)
-    note = f"The area under {results.metric} against boxes, over the {low} to {high} boxes that all runs cover, as AP."
+    paid = results.cost
+    note = (
+        f"The area under {results.metric} against {paid}, over the {low} to {high} {paid} that all runs cover, as AP."
+    )
     return Table("AP at equal cost", ["method", "mean", "sd", *_seed_headers(results)], rows, [note])
 
 
@@ -103,8 +107,8 @@ def _sentence(paired: Paired, results: Results) -> str:
     alike = sum((value > 0) == (paired.mean > 0) and value != 0 for value in values)
     shown = "the difference is significant at 5 %" if paired.corrected <= LEVEL else "no difference is shown"
     return (
-        f"{paired.method}: on average {figure(abs(paired.mean), 2)} AP {way} {BASELINE} from {low} to {high} boxes, "
-        f"{way} it in {alike} of {seeds}, corrected p = {_p(paired.corrected)}: {shown}."
+        f"{paired.method}: on average {figure(abs(paired.mean), 2)} AP {way} {BASELINE} "
+        f"from {low} to {high} {results.cost}, {way} it in {alike} of {seeds}, corrected p = {_p(paired.corrected)}: {shown}."
     )
 
 
@@ -112,7 +116,7 @@ def _seed_headers(results: Results) -> list[str]:
     return [f"seed {seed}" for seed in results.seeds]
 
 
-def _boxes(value: float) -> str:
+def _cost(value: float) -> str:
     return NOT_REACHED if math.isinf(value) else f"{value:.0f}"
 
 

@@ -63,12 +63,24 @@ def test_the_area_is_over_what_all_runs_cover():
     assert (paired.p, paired.corrected) == (0.25, 0.25)
 
 
+def test_at_equal_frames_the_price_of_frames_does_not_count():
+    cheap, dear = (texts(rows_of(boxes, [10.0, 30.0, 50.0])) for boxes in ([100, 150, 200], [100, 200, 300]))
+    runs = {"random": {0: dear}, "cheap": {0: cheap}}
+    boxes, frames = (evaluate_runs(runs, "Car_3d", None, np.random.default_rng(0), x) for x in ("boxes", "frames"))
+    assert boxes.paired[0].mean == pytest.approx(30 - 20)
+    assert frames.paired[0].mean == 0
+    assert frames.reach[0].costs == frames.reach[1].costs
+    told = "".join(table.text() for table in tables(frames)[1:]) + "".join(verdict(frames))
+    assert "Frames needed to reach an AP" in told
+    assert "boxes" not in told
+
+
 def test_boxes_to_a_target_count_what_is_not_reached():
     results = results_of(runs_of(random=0, better=10), target=55)
     by_method = {reach.method: reach for reach in results.reach}
-    assert set(by_method["random"].boxes.values()) == {math.inf}
+    assert set(by_method["random"].costs.values()) == {math.inf}
     assert by_method["random"].interval == (math.inf, math.inf)
-    better = by_method["better"].boxes  # from 40 + s at 190 boxes to 60 at 290
+    better = by_method["better"].costs  # from 40 + s at 190 boxes to 60 at 290
     assert better == pytest.approx({s: 190 + 100 * (15 - s) / (20 - s) for s in range(3)})
     assert by_method["better"].median == sorted(better.values())[1]
     table = tables(results)[1]
@@ -80,7 +92,7 @@ def test_boxes_to_a_target_count_what_is_not_reached():
 def test_a_target_of_its_own_is_one_that_all_runs_reach():
     results = results_of(runs_of(random=0, better=10.27))
     assert (results.target, results.target_given) == (50.0, False)
-    assert all(math.isfinite(boxes) for reach in results.reach for boxes in reach.boxes.values())
+    assert all(math.isfinite(cost) for reach in results.reach for cost in reach.costs.values())
     assert "better name one before" in tables(results)[1].text()
     assert "better name one before" not in tables(results_of(runs_of(random=0), target=50))[1].text()
 
@@ -167,7 +179,7 @@ def test_runs_are_compared_by_a_mean_over_classes():
             seeds[s] = with_means(others, ["Car", "Cyclist", "Van"])
     results = results_of(runs, "mean_3d", target=52)
     assert [means.ap[0] for means in results.rounds] == [45.5, 50.5, 55, 45.5, 55.5, 60]  # of Car and Cyclist
-    assert results.reach[0].boxes[0] == 200 + 100 * (52 - 50) / (55 - 50)
+    assert results.reach[0].costs[0] == 200 + 100 * (52 - 50) / (55 - 50)
     cars, cyclists = (results_of(runs, metric).heights["better"] for metric in ("Car_3d", "Cyclist_3d"))
     assert results.heights["better"] == pytest.approx({s: (cars[s] + cyclists[s]) / 2 for s in cars})
     with pytest.raises(DataError, match=r"no round has a value of mean_bev, .*of any, for a mean"):

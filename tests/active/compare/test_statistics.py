@@ -9,8 +9,8 @@ from scipy import integrate, stats
 
 from kecor.active.compare.statistics import (
     bootstrap_interval,
-    boxes_to_reach,
     common_range,
+    cost_to_reach,
     holm,
     mean_and_sd,
     mean_height,
@@ -37,7 +37,7 @@ def test_the_first_crossing_is_that_of_a_fine_grid(seed):
     heights = np.interp(grid, boxes, ap)
     for target in np.linspace(ap.min() - 1, ap.max() + 1, 9):
         above = np.flatnonzero(heights >= target)
-        found = boxes_to_reach(boxes, ap, target)
+        found = cost_to_reach(boxes, ap, target)
         if len(above):
             assert found == pytest.approx(grid[above[0]], abs=2 * (grid[1] - grid[0]))
         else:
@@ -46,12 +46,12 @@ def test_the_first_crossing_is_that_of_a_fine_grid(seed):
 
 def test_crossings_with_a_known_answer():
     boxes, ap = np.array([10.0, 20, 20, 40]), np.array([0.0, 5, 15, 5])
-    assert boxes_to_reach(boxes, ap, 2.5) == 15
-    assert boxes_to_reach(boxes, ap, 10) == 20
-    assert boxes_to_reach(boxes, ap, -1) == boxes_to_reach(boxes, ap, 0) == 10
-    assert boxes_to_reach(boxes, ap, 15) == 20
-    assert boxes_to_reach(boxes, ap, 15.01) == math.inf
-    assert boxes_to_reach(np.array([7.0]), np.array([3.0]), 4) == math.inf
+    assert cost_to_reach(boxes, ap, 2.5) == 15
+    assert cost_to_reach(boxes, ap, 10) == 20
+    assert cost_to_reach(boxes, ap, -1) == cost_to_reach(boxes, ap, 0) == 10
+    assert cost_to_reach(boxes, ap, 15) == 20
+    assert cost_to_reach(boxes, ap, 15.01) == math.inf
+    assert cost_to_reach(np.array([7.0]), np.array([3.0]), 4) == math.inf
 
 
 @pytest.mark.parametrize("seed", range(8))
