@@ -108,7 +108,8 @@ def _sentence(paired: Paired, results: Results) -> str:
     shown = "the difference is significant at 5 %" if paired.corrected <= LEVEL else "no difference is shown"
     return (
         f"{paired.method}: on average {figure(abs(paired.mean), 2)} AP {way} {BASELINE} "
-        f"from {low} to {high} {results.cost}, {way} it in {alike} of {seeds}, corrected p = {_p(paired.corrected)}: {shown}."
+        f"from {low} to {high} {results.cost}, {way} it in {alike} of {seeds}, "
+        f"corrected p = {_p(paired.corrected)}: {shown}."
     )
 
 
