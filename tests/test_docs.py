@@ -30,7 +30,7 @@ def test_the_method_of_the_plug_in_page_runs_as_printed(tmp_path, monkeypatch):
 
 
 def test_every_page_the_documents_link_to_is_there():
-    for page in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+    for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]:
         for link in re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text()):
             assert (page.parent / link).exists(), f"{page.name} links to {link}"
 
