@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from kecor.acquisition.base import take_best
 from kecor.acquisition.pass_boxes import box_variances
-from kecor.acquisition.pass_scores import check_min_score, pass_scores
-from kecor.acquisition.uncertainty import aggregation_named
+from kecor.acquisition.pass_scores import PassMethod
 from kecor.errors import SelectionError
 from kecor.registry import ACQUISITIONS
-from kecor.structures import Budget, FrameSet, Selection
+
+
+def summed_variance(boxes: np.ndarray) -> np.ndarray:
+    """(n,) sum of the variances of each row's (n, P, 7) boxes.
+
+    Raises:
+        SelectionError: a size is not above zero.
+    """
+    if not (boxes[..., 3:6] > 0).all():
+        raise SelectionError("mc_dropout: pass_boxes: a box has a size that is not above zero")
+    return box_variances(boxes).sum(1)
 
 
 @ACQUISITIONS.register_module("mc_dropout")
-class MCDropout:
+class MCDropout(PassMethod):
     """Largest variance of box regression over Monte Carlo dropout passes first (Gal and Ghahramani, "Dropout as a
     Bayesian approximation", ICML 2016). This is the baseline MC-Reg of Luo et al. (CRB, ICLR 2023; KECOR, ICCV 2023).
 
@@ -28,30 +36,8 @@ class MCDropout:
     - the variance of the class score is not added: for classes there is ``bald``;
     - RoIs that are hardly objects do not count (``min_score``); there all do.
 
-    Args:
-        min_score: RoIs that score less do not count; a frame without any other scores 0.
-        aggregation: how the values of a frame's RoIs become one score: ``mean``, ``sum`` or ``max``.
+    The arguments are those of :class:`~kecor.acquisition.pass_scores.PassMethod`.
     """
 
-    needs = frozenset({"dropout_passes"})
-
-    def __init__(self, min_score: float = 0.1, aggregation: str = "mean") -> None:
-        check_min_score(min_score)
-        self.min_score, self.aggregate = min_score, aggregation_named(aggregation)
-
-    def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
-        """See :class:`~kecor.acquisition.base.Acquisition`. Frames of equal score stand in the order of their ids."""
-        names = ("pass_boxes",)
-        scores = pass_scores(pool, "mc_dropout", names, summed_variance, self.aggregate, self.min_score)
-        return take_best(scores, pool, budget)
-
-
-def summed_variance(boxes: np.ndarray) -> np.ndarray:
-    """(n,) sum of the variances of each row's (n, P, 7) boxes.
-
-    Raises:
-        SelectionError: a size is not above zero.
-    """
-    if not (boxes[..., 3:6] > 0).all():
-        raise SelectionError("mc_dropout: pass_boxes: a box has a size that is not above zero")
-    return box_variances(boxes).sum(1)
+    name, names = "mc_dropout", ("pass_boxes",)
+    per_roi = staticmethod(summed_variance)

@@ -3,27 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
-from kecor.acquisition.base import check_argument
+from kecor.acquisition.base import check_argument, take_best
+from kecor.acquisition.uncertainty import aggregation_named
 from kecor.errors import SelectionError
 from kecor.progress import progress_bar
-from kecor.structures import FrameSet
+from kecor.structures import Budget, FrameSet, Selection
 
 VALUES_AT_ONCE = 1 << 20
 """Values of an array read at once."""
 
 
-def check_min_score(min_score: Any) -> None:
-    """Check the argument ``min_score`` of a method that reads dropout passes.
+class PassMethod:
+    """A method that takes the frames of the highest aggregated values of RoIs in dropout passes.
 
-    Raises:
-        ConfigError: it does not lie in [0, 1].
+    A method sets ``name``, its own; ``names``, of ``pass_logits`` and ``pass_boxes`` those it reads; and ``per_roi``,
+    from (n, P, classes) logits, (n, P, 7) boxes or both, float64, to (n,) values.
+
+    Args:
+        min_score: RoIs that score less do not count; a frame without any other scores 0.
+        aggregation: how the values of a frame's RoIs become one score: ``mean``, ``sum`` or ``max``.
     """
-    fits = isinstance(min_score, (int, float)) and not isinstance(min_score, bool) and 0 <= min_score <= 1
-    check_argument("min_score", min_score, fits, "a number from 0 to 1")
+
+    needs = frozenset({"dropout_passes"})
+    name: str
+    names: tuple[str, ...]
+    per_roi: Callable[..., np.ndarray]
+
+    def __init__(self, min_score: float = 0.1, aggregation: str = "mean") -> None:
+        fits = isinstance(min_score, (int, float)) and not isinstance(min_score, bool) and 0 <= min_score <= 1
+        check_argument("min_score", min_score, fits, "a number from 0 to 1")
+        self.min_score, self.aggregate = min_score, aggregation_named(aggregation)
+
+    def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
+        """See :class:`~kecor.acquisition.base.Acquisition`. Frames of equal score stand in the order of their ids."""
+        scores = pass_scores(pool, self.name, self.names, self.per_roi, self.aggregate, self.min_score)
+        return take_best(scores, pool, budget)
 
 
 def pass_scores(
