@@ -18,6 +18,7 @@ demo: setup
 test: setup
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/mypy
 	OMP_NUM_THREADS=1 $(PY) -m pytest
 
 setup: $(INSTALLED)

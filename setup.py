@@ -1,17 +1,23 @@
 """Packaging of kecor."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "kecor" / "__init__.py").read_text())
+
 setup(
     name="kecor",
-    version="0.1.0",
+    version=VERSION[1] if VERSION else "",
     description="Active learning for LiDAR 3D object detection by kernel coding rate maximisation",
-    long_description=Path(__file__).with_name("README.md").read_text(),
+    long_description=(HERE / "README.md").read_text(),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
     packages=find_packages(include=["kecor", "kecor.*"]),
+    package_data={"kecor": ["py.typed"]},
+    entry_points={"console_scripts": ["kecor = kecor.cli.__main__:main"]},
     python_requires=">=3.10,<3.13",
     install_requires=[
         "torch>=2.4",
@@ -31,6 +37,15 @@ setup(
     ],
     extras_require={
         "nuscenes": ["nuscenes-devkit>=1.2"],
-        "dev": ["pytest>=8", "hypothesis>=6.100", "shapely>=2.0", "ruff>=0.6"],
+        "dev": [
+            "pytest>=8",
+            "hypothesis>=6.100",
+            "shapely>=2.0",
+            "ruff>=0.6",
+            "mypy>=1.11",
+            "types-PyYAML",
+            "types-tqdm",
+            "pre-commit>=3",
+        ],
     },
 )

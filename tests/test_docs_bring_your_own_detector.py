@@ -10,10 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from kecor.active import run
-from kecor.active.finished_round import finished_round
-from kecor.active.frame_files import read_frames
-from kecor.errors import StateError
+from kecor.active.loop import run
+from kecor.frame_sets.files import read_frames
 from tests.active.tiny import tiny_config, write_tiny_set
 
 ROOT = Path(__file__).parents[1]
@@ -83,13 +81,8 @@ def test_a_finished_round_is_chosen_from_again(page, tmp_path):
     assert chosen["ids"] == first["ids"]  # the same method, settings and frames
     np.testing.assert_allclose(chosen["gains"], first["gains"], rtol=1e-6)
     bought = read("work_dirs/demo/al_state.json")["frames"]
-    pool, labelled = finished_round("work_dirs/demo", 1)
+    pool, labelled = (read_frames(f"work_dirs/demo/round_01/pool/{part}") for part in ("unlabelled", "labelled"))
     assert labelled.ids.tolist() == bought[0] + bought[1]
     assert set(pool.ids.tolist()).isdisjoint(labelled.ids.tolist())
     assert (len(pool), len(labelled)) == (3, 5)
     assert labelled.feats["targets"].shape == (5, 8, 9)
-    with pytest.raises(StateError, match="round 2 has bought no frames; 2 rounds from 0 on have"):
-        finished_round("work_dirs/demo", 2)
-    (tmp_path / "work_dirs" / "demo" / "round_01" / "pool" / "features.json").unlink()
-    with pytest.raises(StateError, match="holds no features"):
-        finished_round("work_dirs/demo", 1)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from kecor.active.compare.results import evaluate_runs
-from kecor.active.compare.tables import tables
+from kecor.comparison.results import evaluate_runs
+from kecor.comparison.tables import tables
 
 STUDY = Path(__file__).parents[1] / "docs" / "study"
 PAGE = (STUDY / "README.md").read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ def hand_over() -> None:
 if __name__ == "select" and sys.modules["select"].__dict__ is globals():
     hand_over()
 else:
-    from kecor.active.select_command import main
+    from kecor.cli.select import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -1,27 +1,27 @@
 """Acquisition functions: which frames to label next. One file a method; their contract is in :mod:`.base`."""
 
-from kecor.acquisition.badge import Badge
-from kecor.acquisition.bait import Bait
-from kecor.acquisition.bald import Bald
 from kecor.acquisition.base import Acquisition, build_acquisition, load_plugins, take_within_budget, validate_selection
-from kecor.acquisition.consensus import Consensus
-from kecor.acquisition.coreset import Coreset
-from kecor.acquisition.crb import Crb
-from kecor.acquisition.entropy import Entropy
-from kecor.acquisition.filter import Filter
+from kecor.acquisition.combine.filter import Filter
+from kecor.acquisition.combine.power import Power
+from kecor.acquisition.combine.subsample import Subsample
+from kecor.acquisition.combine.weighted_sum import WeightedSum
+from kecor.acquisition.diversity.coreset import Coreset
+from kecor.acquisition.diversity.lcmd import LCMD
+from kecor.acquisition.diversity.typiclust import TypiClust
+from kecor.acquisition.dropout.bald import Bald
+from kecor.acquisition.dropout.consensus import Consensus
+from kecor.acquisition.dropout.mc_dropout import MCDropout
+from kecor.acquisition.gradient.badge import Badge
+from kecor.acquisition.gradient.bait import Bait
+from kecor.acquisition.gradient.crb import Crb
+from kecor.acquisition.gradient.stone import Stone
 from kecor.acquisition.kecor import Kecor
-from kecor.acquisition.label_entropy import LabelEntropy
-from kecor.acquisition.lcmd import LCMD
-from kecor.acquisition.least_confidence import LeastConfidence
 from kecor.acquisition.llal import LLAL
-from kecor.acquisition.margin import Margin
-from kecor.acquisition.mc_dropout import MCDropout
-from kecor.acquisition.power import Power
 from kecor.acquisition.random import Random
-from kecor.acquisition.stone import Stone
-from kecor.acquisition.subsample import Subsample
-from kecor.acquisition.typiclust import TypiClust
-from kecor.acquisition.weighted_sum import WeightedSum
+from kecor.acquisition.uncertainty.entropy import Entropy
+from kecor.acquisition.uncertainty.label_entropy import LabelEntropy
+from kecor.acquisition.uncertainty.least_confidence import LeastConfidence
+from kecor.acquisition.uncertainty.margin import Margin
 
 __all__ = [
     "LCMD",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import inspect
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
 from typing import Any, Protocol
 
@@ -26,9 +26,12 @@ class Acquisition(Protocol):
     Attributes:
         needs: what the pool pass must compute for it, of ``detections``, ``roi_features``, ``embedding`` and
             ``dropout_passes``.
+        terms: key of the selection's ``info``, at any depth -> its name and what it means, for reports. Optional: a
+            key without an entry is shown as it is.
     """
 
     needs: frozenset[str]
+    terms: Mapping[str, tuple[str, str]] = {}
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
         """Positions in ``pool`` to label, in pick order, within ``budget``; all randomness comes from ``rng``."""

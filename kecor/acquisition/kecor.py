@@ -2,27 +2,35 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
 from kecor.acquisition.base import check_argument, take_within_budget, within
-from kecor.acquisition.uncertainty import class_entropy, require_detections
+from kecor.acquisition.uncertainty.measures import class_entropy, require_detections
 from kecor.coding_rate import GreedyCodingRate, Pick
 from kecor.errors import SelectionError
-from kecor.ntk.diagnostics import diagnose
-from kecor.ntk.frame_kernel import KernelOptions, frame_kernel, frame_targets
-from kecor.ntk.observed import ObservedKernel
-from kecor.ntk.proxy import ProxyFit
+from kecor.ntk import diagnostics
+from kecor.ntk.build import KernelOptions, frame_kernel, frame_targets
+from kecor.ntk.pool_kernel import ObservedKernel
 from kecor.progress import progress_bar
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet, Selection
 
 SAMPLE = 256
 """Pool frames whose posterior variance is computed anew to tell what the picks left."""
-CURVE = 50
-"""Points of the proxy head's loss curve that are kept."""
+TERMS = {
+    "rate_gain_sum": ("Coding-rate term, all picks", "information the picks add to the labelled frames, in nats"),
+    "rate_gain_mean": ("Coding-rate term, per pick", "the same for one frame"),
+    "entropy_gain_sum": ("Entropy term, all picks", "weighted class entropy of the picks"),
+    "entropy_gain_mean": ("Entropy term, per pick", "the same for one frame"),
+    "overlap_with_top_entropy": (
+        "Overlap with top-entropy",
+        "share of picks that entropy alone would also have made; at 1 the coding rate made no difference",
+    ),
+    "sigma": ("Noise level sigma", "the larger, the less a frame is penalised for resembling chosen ones"),
+}
 
 
 @ACQUISITIONS.register_module("kecor")
@@ -43,10 +51,11 @@ class Kecor:
         combine: ``additive``, or ``released``: the weighted entropy is added to the kernel's diagonal inside the
             determinant.
         kernel, arrangement, output, standardise, steps, learning_rate, batch_size, rank, normalise, precision,
-            require_convergence, device: how frames are compared; :class:`~kecor.ntk.frame_kernel.KernelOptions`.
+            require_convergence, device: how frames are compared; :class:`~kecor.ntk.build.KernelOptions`.
     """
 
     needs = frozenset({"detections", "roi_features"})
+    terms: ClassVar = TERMS | diagnostics.TERMS
 
     def __init__(
         self,
@@ -119,11 +128,12 @@ class Kecor:
             raise SelectionError(f"kecor: {error}") from error
         scores = np.empty(len(pool))
         scores[order] = gains
-        info = self._terms(picks, taken, entropy) | {"sigma": self.sigma, "kernel_scale": kernel.scale} | fit_info(fit)
+        info = self._sizes(picks, taken, entropy) | {"sigma": self.sigma, "kernel_scale": kernel.scale}
+        info |= diagnostics.fit_info(fit)
         info["diagnostics"] = self._diagnostics(kernel, labelled, targets, before, after)
         return Selection(order[taken], np.array([pick.gain for pick in picks]), scores, info)
 
-    def _terms(self, picks: list[Pick], taken: np.ndarray, entropy: np.ndarray) -> dict[str, float]:
+    def _sizes(self, picks: list[Pick], taken: np.ndarray, entropy: np.ndarray) -> dict[str, float]:
         """The size of both terms and how far the picks are those of entropy alone."""
         rate = np.array([pick.rate_gain for pick in picks])
         rest = np.array([pick.gain for pick in picks]) - rate
@@ -148,7 +158,7 @@ class Kecor:
         """Of the kernel between the labelled frames, in the order in which they were handed over."""
         place = np.argsort(np.argsort(labelled.ids))
         gram = kernel.known[np.ix_(place, place)]
-        return diagnose(gram, labelled.ids, targets, self.sigma**2, before, after)
+        return diagnostics.diagnose(gram, labelled.ids, targets, self.sigma**2, before, after)
 
 
 def _walk(greedy: GreedyCodingRate, costs: np.ndarray, budget: Budget) -> tuple[np.ndarray, list[Pick]]:
@@ -173,16 +183,3 @@ def _spread(taken: np.ndarray, n: int) -> np.ndarray:
     """Positions of at most SAMPLE of the n frames, evenly spread over those that were not taken."""
     rest = np.setdiff1d(np.arange(n), taken)
     return rest[:: max(1, -(-len(rest) // SAMPLE))]
-
-
-def fit_info(fit: ProxyFit | None) -> dict[str, Any]:
-    """How the fit of a proxy head went, ready for JSON; nothing where there was none."""
-    if fit is None:
-        return {}
-    losses = {"first": fit.loss_first, "last": fit.loss_last, "mean": fit.loss_mean}
-    info = {f"proxy_loss_{name}": _finite(value) for name, value in losses.items()}
-    return info | {"proxy_losses": [_finite(value) for value in fit.losses[:: -(-len(fit.losses) // CURVE)]]}
-
-
-def _finite(value: float) -> float | None:
-    return value if np.isfinite(value) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ from kecor.acquisition.base import check_argument, take_best
 from kecor.acquisition.frame_losses import frame_losses
 from kecor.acquisition.loss_head import Schedule, fit_loss_head, held_out_share
 from kecor.errors import SelectionError
-from kecor.ntk.frames import RoiFrames, Scaling
+from kecor.ntk.roi_frames import RoiFrames, Scaling
 from kecor.progress import progress_bar
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet, Selection
@@ -47,6 +48,13 @@ class LLAL:
     """
 
     needs = frozenset({"roi_features", "embedding"})
+    terms: ClassVar = {
+        "learned_from": ("Frames the loss head learned from", "labelled frames with at least one RoI"),
+        "pairs_ranked_rightly": (
+            "Pairs of labelled frames ranked correctly",
+            "by loss heads that saw neither frame: 0.5 is chance, 1 is perfect",
+        ),
+    }
 
     def __init__(self, steps: int = 300, learning_rate: float = 0.03, weight_decay: float = 0.1) -> None:
         is_count = isinstance(steps, int) and not isinstance(steps, bool) and steps > 0

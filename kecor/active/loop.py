@@ -1,7 +1,7 @@
-"""The rounds: train, evaluate, look at the pool, select, label; and again.
+"""The loop over rounds: train, evaluate, pool pass, select, label.
 
-A stage reads what earlier stages left on disk and ends by writing the state, so a run killed at any moment goes on at
-the stage it was in and ends with what an undisturbed run ends with.
+A stage reads what earlier stages left on disk and ends by writing the state. A run killed at any moment resumes at the
+stage it was in and ends like an undisturbed one.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kecor.active.opening import Run, open_run
+from kecor import run_dir
 from kecor.active.round_0 import take_round_0
-from kecor.active.stages import STAGES
+from kecor.active.run import Run, open_run
+from kecor.active.stages import STAGE_FUNCTIONS
 from kecor.active.state import DONE
 from kecor.active.summary import Row, summary_rows, write_summary
 from kecor.config import Config
@@ -35,7 +36,7 @@ def run(
     progress: bool = True,
     log: Callable[[str], None] = print,
 ) -> list[Row]:
-    """Run active learning as ``config`` says, and keep everything in ``work_dir``.
+    """Run active learning as ``config`` says and keep everything in ``work_dir``.
 
     ``active.rounds`` selections are made; each state of the labelled set, the initial one and the last one included, is
     trained on and evaluated. With several processes ``work_dir`` must be a folder they all see. ``round_0`` is the
@@ -65,7 +66,7 @@ def run(
             take_round_0(al, Path(round_0))
         while al.state.stage != DONE:
             stage, started = al.state.stage, time.perf_counter()
-            following = STAGES[stage](al)
+            following = STAGE_FUNCTIONS[stage](al)
             seconds = time.perf_counter() - started
             say(f"round {al.state.round}: {stage} done in {seconds:.1f} s")
             al.state.finish(stage, following, seconds)
@@ -78,7 +79,7 @@ def run(
 def _publish(al: Run) -> list[Row]:
     """Rewrite summary.csv, curve.png and report.html from what the rounds left."""
     rows = summary_rows(al.state, al.config, al.work_dir)
-    write_summary(rows, al.work_dir / "summary.csv")
+    write_summary(rows, al.work_dir / run_dir.SUMMARY)
     update_report(al.work_dir)
     return rows
 

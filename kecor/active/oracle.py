@@ -1,41 +1,35 @@
-"""The only way the rounds get to labels: bought frames are shown with theirs, all others without."""
+"""The only way from a run to labels: bought frames are read with theirs, all others without."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+from collections.abc import Iterable, Sequence
 
-from kecor.structures import Frame
+import numpy as np
 
-
-class LabelledDataset(Protocol):
-    """What the oracle needs of a data set."""
-
-    def read(self, frame_id: str, labels: bool = True) -> Frame:
-        """One frame; with ``labels=False`` its label file is not opened."""
+from kecor.datasets.base import Dataset
+from kecor.structures import Boxes, Frame
 
 
 class SimulatedOracle:
-    """An annotator who already knows the answers of a fully labelled data set and reveals those that were bought.
+    """An annotator that already knows the labels of a data set and reveals those that were bought.
 
     Args:
         dataset: the labelled data set.
-        bought: ids bought before, when a run resumes.
+        rounds: ids of the bought frames, round by round. The oracle keeps a reference and never changes it: frames
+            appended to it later count as bought.
     """
 
-    def __init__(self, dataset: LabelledDataset, bought: Iterable[str] = ()) -> None:
+    def __init__(self, dataset: Dataset, rounds: Sequence[Sequence[str]] = ()) -> None:
         self._dataset = dataset
-        self._bought = set(bought)
+        self._rounds = rounds
 
-    def label(self, ids: Iterable[str]) -> dict[str, int]:
-        """Buy the labels of ``ids``; the number of true boxes in each, in the same order.
+    def buy(self, ids: Iterable[str]) -> dict[str, int]:
+        """The number of true boxes in each of ``ids``, in the same order; no point cloud is read.
 
         Raises:
-            kecor.errors.DataError: a label file cannot be read; no frame is bought then.
+            DataError: labels are missing or cannot be read.
         """
-        boxes = {frame_id: len(self._dataset.read(frame_id, labels=True).boxes) for frame_id in ids}
-        self._bought.update(boxes)
-        return boxes
+        return {frame_id: len(self._dataset.read_labels(frame_id)[0]) for frame_id in ids}
 
     def read(self, frame_id: str) -> Frame:
         """A bought frame with its labels.
@@ -43,10 +37,22 @@ class SimulatedOracle:
         Raises:
             LookupError: the labels of ``frame_id`` were not bought.
         """
-        if frame_id not in self._bought:
-            raise LookupError(f"frame {frame_id}: its labels were not bought")
+        self._check_bought(frame_id)
         return self._dataset.read(frame_id, labels=True)
+
+    def read_labels(self, frame_id: str) -> tuple[Boxes, np.ndarray]:
+        """Boxes and class names of a bought frame.
+
+        Raises:
+            LookupError: the labels of ``frame_id`` were not bought.
+        """
+        self._check_bought(frame_id)
+        return self._dataset.read_labels(frame_id)
 
     def read_unlabelled(self, frame_id: str) -> Frame:
         """Any frame without its labels."""
         return self._dataset.read(frame_id, labels=False)
+
+    def _check_bought(self, frame_id: str) -> None:
+        if not any(frame_id in ids for ids in self._rounds):
+            raise LookupError(f"frame {frame_id}: its labels were not bought")

@@ -9,20 +9,20 @@ from typing import Any
 
 import torch
 
-from kecor.active.checks import CHECKPOINT, INITIAL
-from kecor.active.opening import Run
+from kecor import run_dir
+from kecor.active.run import Run
 from kecor.active.stages import after_evaluation
-from kecor.active.state import STATE_FILE, State, differences, read_state
-from kecor.active.summary import METRICS, round_folder
+from kecor.active.state import State, differences, read_state
 from kecor.engine import launch
 from kecor.engine.checkpoints import read_checkpoint
 from kecor.engine.resume import EpochCheckpoints
 from kecor.errors import StateError
 from kecor.files import write_atomic
+from kecor.run_dir import CHECKPOINT, METRICS, STATE, round_dir
 
 FREE = ("acquisition.", "custom_imports", "active.")
 """Settings that matter only after round 0's evaluation; its frames, which ``active.initial`` sets, are compared."""
-KEPT = ("train.log", "tensorboard")
+KEPT = (run_dir.TRAIN_LOG, run_dir.TENSORBOARD)
 
 
 def starts_at_round_0(state: State) -> bool:
@@ -43,7 +43,7 @@ def take_round_0(al: Run, source: Path) -> None:
     if not starts_at_round_0(state):
         return
     seconds = launch.first_on_main(lambda: _checked_seconds(al, source))
-    launch.first_on_main(lambda: _copy(round_folder(source, 0), al.folder))
+    launch.first_on_main(lambda: _copy(round_dir(source, 0), al.folder))
     al.log(f"round 0: trained and evaluated in {source}, taken over from there")
     state.finish("train", "evaluate", seconds["train"])
     state.finish("evaluate", after_evaluation(al), seconds["evaluate"])
@@ -52,7 +52,7 @@ def take_round_0(al: Run, source: Path) -> None:
 
 def _checked_seconds(al: Run, source: Path) -> dict[str, float]:
     """The seconds of each stage of round 0 of ``source``, once it is sure to be the round 0 of ``al``."""
-    where = source / STATE_FILE
+    where = source / STATE
     other, own = read_state(source), al.state
     if "evaluate" not in other.seconds[0]:
         raise StateError(f"{where}: that run has not evaluated its round 0 yet; finish it with --resume first")
@@ -60,9 +60,10 @@ def _checked_seconds(al: Run, source: Path) -> dict[str, float]:
         raise StateError(f"{where}: that run has another round 0: {changes}")
     if (other.split_digest, other.frames[0], other.boxes[0]) != (own.split_digest, own.frames[0], own.boxes[0]):
         raise StateError(f"{where}: that run began with other frames or labels; the data set has changed since")
-    weights, mine = (read_checkpoint(folder / INITIAL)["state_dict"] for folder in (source, al.work_dir))
+    first, second = source / run_dir.INITIAL_WEIGHTS, al.work_dir / run_dir.INITIAL_WEIGHTS
+    weights, mine = (read_checkpoint(path)["state_dict"] for path in (first, second))
     if not all(torch.equal(weights[name], tensor) for name, tensor in mine.items()):
-        raise StateError(f"{source / INITIAL}: these weights are not those that {al.work_dir / INITIAL} starts from")
+        raise StateError(f"{first}: these weights are not those that {second} starts from")
     return other.seconds[0]
 
 
@@ -90,6 +91,6 @@ def _copy(source: Path, target: Path) -> None:
 
 def _copy_file(source: Path, target: Path) -> None:
     if not source.is_file():
-        raise StateError(f"{source} is missing: {STATE_FILE} says that the stage which wrote it is finished")
+        raise StateError(f"{source} is missing: {STATE} says that the stage which wrote it is finished")
     with source.open("rb") as stream:
         write_atomic(target, lambda out: shutil.copyfileobj(stream, out))

@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from kecor.active.checks import CHECKPOINT, INITIAL, SELECTION
-from kecor.active.choose import choose
-from kecor.active.feature_store import FeatureStore
-from kecor.active.opening import Run
-from kecor.active.pool_pass import frame_sets, pool_pass, stored_detections
+from kecor import run_dir
+from kecor.active.pool_pass import pool_pass
+from kecor.active.purchase import choose
+from kecor.active.run import Run
 from kecor.active.state import DONE
-from kecor.active.summary import METRICS, round_folder
 from kecor.datasets.samples import Samples
 from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.engine import launch
 from kecor.engine.evaluate import evaluate
 from kecor.engine.train import train
 from kecor.files import read_json, write_json
+from kecor.frame_sets.files import read_frames
 from kecor.ntk.diagnostics import kernel_drift
 from kecor.structures import FrameSet
 from kecor.visualization.bird_eye import MAX_PICKS, draw_picks
 
 
 def _train(al: Run) -> str:
-    """Train on the labelled frames, from the initial weights or, warm, from the last round's."""
+    """Train on the labelled frames, from the initial weights or, warm, from those of the last round."""
     config, state = al.config, al.state
     warm = config.active.start == "warm" and state.round > 0
-    start = round_folder(al.work_dir, state.round - 1) / CHECKPOINT if warm else al.work_dir / INITIAL
+    start = al.work_dir / run_dir.INITIAL_WEIGHTS
+    if warm:
+        start = run_dir.round_dir(al.work_dir, state.round - 1) / run_dir.CHECKPOINT
     seed = int(al.rng("train").integers(2**31))
-    samples = Samples(al.oracle.read, al.pool.labelled, config.data, training=True, seed=seed)
+    samples = Samples(al.oracle.read, state.labelled, config.data, training=True, seed=seed)
     al.log(f"round {state.round}: training on {len(samples)} frames with {sum(state.boxes)} boxes")
     train(
         al.detector(start),
@@ -44,10 +46,10 @@ def _train(al: Run) -> str:
 
 
 def _evaluate(al: Run) -> str:
-    """Measure the trained detector on the validation split; the run ends here when there is nothing more to buy."""
+    """Measure the trained detector on the validation split; the run ends here when there is nothing left to buy."""
     config = al.config
     metrics = evaluate(
-        al.detector(al.folder / CHECKPOINT),
+        al.detector(al.folder / run_dir.CHECKPOINT),
         al.val_set,
         al.metric,
         config.data,
@@ -56,7 +58,7 @@ def _evaluate(al: Run) -> str:
         amp=config.schedule.amp,
         progress="evaluate" if al.progress else None,
     )
-    launch.first_on_main(lambda: write_json(al.folder / METRICS, metrics))
+    launch.first_on_main(lambda: write_json(al.folder / run_dir.METRICS, metrics))
     return after_evaluation(al)
 
 
@@ -64,7 +66,7 @@ def after_evaluation(al: Run) -> str:
     """The stage that follows the evaluation of this round."""
     if al.state.round == al.config.active.rounds:
         return DONE
-    if not al.pool.unlabelled:
+    if not al.unlabelled:
         al.log(f"round {al.state.round}: every frame is labelled, the run ends here")
         return DONE
     return "pool"
@@ -72,21 +74,32 @@ def after_evaluation(al: Run) -> str:
 
 def _pool(al: Run) -> str:
     """Run the detector over the unlabelled and the labelled frames and keep what the acquisition function needs."""
-    _pool_pass(al)
+    _frame_sets(al)
     return "select"
 
 
-def _pool_pass(al: Run) -> FeatureStore | None:
-    """What this round's pass left on disk, completed where it is not complete; None where nothing is needed."""
+def _frame_sets(al: Run) -> tuple[FrameSet, FrameSet]:
+    """What this round's detector found in the unlabelled and the labelled frames; computed where it is missing."""
+    number, state = al.state.round, al.state
     if not al.needs:
-        return None
-    return pool_pass(
-        lambda: al.detector(al.folder / CHECKPOINT),
+        return FrameSet(al.unlabelled), FrameSet(state.labelled)
+    if al.frame_sets is None or al.frame_sets[0] != number:
+        places = (run_dir.POOL_UNLABELLED, al.unlabelled), (run_dir.POOL_LABELLED, state.labelled)
+        for place, ids in places:
+            _pool_pass(al, place, ids)
+        al.frame_sets = number, *(read_frames(al.folder / place) for place, _ in places)
+    return al.frame_sets[1:]
+
+
+def _pool_pass(al: Run, place: str, ids: list[str]) -> None:
+    pool_pass(
+        lambda: al.detector(al.folder / run_dir.CHECKPOINT),
         al.oracle,
-        [*al.pool.unlabelled, *al.pool.labelled],
-        al.folder / "pool",
+        ids,
+        al.folder / place,
         al.needs,
         al.config.data,
+        labelled=place == run_dir.POOL_LABELLED,
         device=al.device,
         batch_size=al.config.schedule.batch_size,
         n_rois=al.config.active.n_rois,
@@ -98,20 +111,16 @@ def _pool_pass(al: Run) -> FeatureStore | None:
 
 def _select(al: Run) -> str:
     """Ask the acquisition function which frames to label."""
-    store = _pool_pass(al)
-    return launch.first_on_main(lambda: _choose(al, store))
+    pool, labelled = _frame_sets(al)
+    return launch.first_on_main(lambda: _choose(al, pool, labelled))
 
 
-def _choose(al: Run, store: FeatureStore | None) -> str:
+def _choose(al: Run, pool: FrameSet, labelled: FrameSet) -> str:
     """Write the acquisition function's checked answer to selection.json; an empty one ends the run."""
-    free, method, number = al.pool.unlabelled, al.state.method, al.state.round
-    if store is None:
-        pool, labelled = FrameSet(free), FrameSet(al.pool.labelled)
-    else:
-        pool, labelled = frame_sets(store, len(free), al.oracle, al.config.data.classes)
+    method, number = al.state.method, al.state.round
     record = {"round": number, **choose(method, al.acquisition, pool, labelled, al.budget, al.rng("select"))}
     record["info"] = _with_drift(al, record["info"])
-    write_json(al.folder / SELECTION, record)
+    write_json(al.folder / run_dir.SELECTION, record)
     if not record["ids"]:
         al.log(f"round {number}: {method} selected no frame (the budget is {al.budget.amount:g}); the run ends here")
         return DONE
@@ -121,8 +130,8 @@ def _choose(al: Run, store: FeatureStore | None) -> str:
 
 
 def _with_drift(al: Run, info: dict[str, Any]) -> dict[str, Any]:
-    """``info``, and in its diagnostics how far the kernel moved since the round before, where both rounds have one."""
-    path = round_folder(al.work_dir, al.state.round - 1) / SELECTION
+    """``info`` with the change of the kernel since the last round in its diagnostics, where both rounds have any."""
+    path = run_dir.round_dir(al.work_dir, al.state.round - 1) / run_dir.SELECTION
     before = read_json(path)["info"].get("diagnostics") if al.state.round > 0 and path.is_file() else None
     after = info.get("diagnostics")
     drift = kernel_drift(before, after) if isinstance(before, dict) and isinstance(after, dict) else None
@@ -130,28 +139,34 @@ def _with_drift(al: Run, info: dict[str, Any]) -> dict[str, Any]:
 
 
 def _label(al: Run) -> str:
-    """Buy the labels of the selected frames, and draw the first of them with what was predicted and what is true."""
-    path, number = al.folder / SELECTION, al.state.round
+    """Buy the labels of the selected frames, and draw the first of them with predicted and true boxes."""
+    path, number = al.folder / run_dir.SELECTION, al.state.round
     record = read_json(path)
-    store = _pool_pass(al)
-    boxes = list(al.oracle.label(record["ids"]).values())
+    pool, _ = _frame_sets(al)
+    bought = al.oracle.buy(record["ids"])
+    boxes = list(bought.values())
     cost = float(al.budget.costs(boxes).sum())
     launch.first_on_main(lambda: write_json(path, {**record, "true_boxes": boxes, "true_cost": cost}))
-    launch.first_on_main(lambda: _draw(al, record, store))
-    al.pool.label(record["ids"])
-    al.state.frames.append(record["ids"])
-    al.state.boxes.append(sum(boxes))
+    al.state.buy(bought)
+    launch.first_on_main(lambda: _draw(al, record, pool))
     al.log(f"round {number}: bought {len(boxes)} frames with {sum(boxes)} boxes, true cost {cost:g}")
-    if not al.pool.unlabelled:
+    if not al.unlabelled:
         al.log(f"round {number}: the pool is empty now; round {number + 1} is the last")
     return "train"
 
 
-def _draw(al: Run, record: dict[str, Any], store: FeatureStore | None) -> None:
-    found = stored_detections(store) if store else {}
+def _draw(al: Run, record: dict[str, Any], pool: FrameSet) -> None:
+    found = dict(zip(pool.ids.tolist(), pool.detections))
     shown = zip(record["ids"][:MAX_PICKS], record["gains"])
     frames = [(al.oracle.read(i), found.get(i), f"{i}, gain {gain:.3g}") for i, gain in shown]
-    draw_picks(frames, al.folder / "picks.png", al.config.data.classes)
+    draw_picks(frames, al.folder / run_dir.PICKS, al.config.data.classes)
 
 
-STAGES = {"train": _train, "evaluate": _evaluate, "pool": _pool, "select": _select, "label": _label}
+STAGE_FUNCTIONS: dict[str, Callable[[Run], str]] = {
+    "train": _train,
+    "evaluate": _evaluate,
+    "pool": _pool,
+    "select": _select,
+    "label": _label,
+}
+"""Name of a stage in the state -> what it does."""

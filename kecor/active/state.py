@@ -1,4 +1,4 @@
-"""The state of a run on disk: enough to go on after a kill at any moment and to end where an undisturbed run ends."""
+"""The state of a run on disk: a run killed at any moment resumes from it and ends like an undisturbed one."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from kecor import run_dir
 from kecor.config import ActiveConfig, Config
 from kecor.errors import DataError, StateError
 from kecor.files import read_json, write_atomic, write_json
 
 VERSION = 1
-STATE_FILE = "al_state.json"
-BACKUP_FILE = "al_state.json.bak"
-STAGES = ("train", "evaluate", "pool", "select", "label")
+ROUND_STAGES = ("train", "evaluate", "pool", "select", "label")
 DONE = "done"
-OTHER = "or start a new run with another --work-dir"
+NEW_RUN = "or start a new run with another --work-dir"
 RUN_ONLY = ("data.root", "data.workers")
 """Settings that say how or where to run, not what: they may change when a run resumes."""
 
@@ -31,11 +30,15 @@ class State:
     Attributes:
         settings: the config by dotted key, without the run-only keys.
         split_digest: SHA-256 of the ids of the training and validation split.
-        seed: the run's seed. method: the acquisition function's name.
-        frames: labelled frame ids by round; round 0 is the initial set, ``frames[k + 1]`` was picked in round k.
+        seed: the run's seed.
+        method: name of the acquisition function.
+        frames: labelled frame ids by round; round 0 is the initial set, ``frames[k + 1]`` was picked in round k. The
+            one record of what is labelled.
         boxes: true boxes of the config's classes in each of them.
-        round: the round under way. stage: its stage under way, one of :data:`STAGES`, or :data:`DONE`.
-        seconds: of each finished stage, by round.
+        round: number of the current round.
+        stage: the current stage of it, one of :data:`ROUND_STAGES`, or :data:`DONE`.
+        seconds: duration of each finished stage, by round.
+        n_frames: frames of the training split; 0 where an older kecor did not record it.
     """
 
     settings: dict[str, Any]
@@ -45,21 +48,39 @@ class State:
     frames: list[list[str]]
     boxes: list[int]
     round: int = 0
-    stage: str = STAGES[0]
+    stage: str = ROUND_STAGES[0]
     seconds: list[dict[str, float]] = field(default_factory=lambda: [{}])
+    n_frames: int = 0
 
     def finish(self, stage: str, following: str, seconds: float) -> None:
-        """Note that ``stage`` of this round is finished and ``following`` comes next; ``label`` ends a round."""
+        """Record that ``stage`` of this round is finished and ``following`` comes next; ``label`` ends a round."""
         self.seconds[self.round][stage] = round(seconds, 3)
         self.stage = following
         if stage == "label":
             self.round += 1
             self.seconds.append({})
 
+    @property
+    def labelled(self) -> list[str]:
+        """Labelled frame ids, in the order they were bought."""
+        return [frame_id for ids in self.frames for frame_id in ids]
+
+    def buy(self, boxes: dict[str, int]) -> None:
+        """Record a purchase: frame id -> number of true boxes.
+
+        Raises:
+            ValueError: a frame is labelled already.
+        """
+        twice = sorted(boxes.keys() & set(self.labelled))
+        if twice:
+            raise ValueError(f"labelled already: {', '.join(twice)}")
+        self.frames.append(list(boxes))
+        self.boxes.append(sum(boxes.values()))
+
     def is_sound(self) -> bool:
         """Whether the entries agree with one another."""
         lengths = {len(self.frames), len(self.boxes), len(self.seconds), self.round + 1}
-        return self.stage in (*STAGES, DONE) and len(lengths) == 1
+        return self.stage in (*ROUND_STAGES, DONE) and len(lengths) == 1
 
     def save(self, work_dir: Path) -> None:
         """Write the state atomically; the one before it is kept as the backup.
@@ -67,10 +88,10 @@ class State:
         Raises:
             OSError: it cannot be written (a full disk, say); the state on disk is then as it was.
         """
-        path = work_dir / STATE_FILE
+        path = work_dir / run_dir.STATE
         if path.exists():
             before = path.read_bytes()
-            write_atomic(work_dir / BACKUP_FILE, lambda stream: stream.write(before))
+            write_atomic(work_dir / run_dir.STATE_BACKUP, lambda stream: stream.write(before))
         digest = _digest(self.settings)
         write_json(path, {"version": VERSION, "config_digest": digest, **dataclasses.asdict(self)})
 
@@ -81,13 +102,13 @@ def load_state(work_dir: Path, settings: dict[str, Any], split_digest: str) -> S
     Raises:
         StateError: it is damaged, of another version, or of another config or split; the message lists what differs.
     """
-    path = work_dir / STATE_FILE
+    path = work_dir / run_dir.STATE
     state = read_state(work_dir)
     check_settings(state, settings, work_dir)
     if state.split_digest != split_digest:
         raise StateError(
             f"{path}: the frame ids of data.train_split or data.val_split have changed since the run began; "
-            f"put the old split lists back, {OTHER}"
+            f"put the old split lists back, {NEW_RUN}"
         )
     return state
 
@@ -96,8 +117,8 @@ def check_settings(state: State, settings: dict[str, Any], work_dir: Path) -> No
     """Raise StateError, with a list of what differs, unless the run in ``work_dir`` began with ``settings``."""
     if changes := differences(state.settings, settings):
         raise StateError(
-            f"{work_dir / STATE_FILE}: the config has changed since the run began: {changes}; "
-            f"go back to the old values, which stand in {work_dir / 'config.yaml'}, {OTHER}"
+            f"{work_dir / run_dir.STATE}: the config has changed since the run began: {changes}; "
+            f"go back to the old values, which stand in {work_dir / run_dir.CONFIG}, {NEW_RUN}"
         )
 
 
@@ -118,7 +139,7 @@ def read_state(work_dir: Path) -> State:
     Raises:
         StateError: it is damaged or of another version; the message says what to do.
     """
-    path = work_dir / STATE_FILE
+    path = work_dir / run_dir.STATE
     try:
         values = read_json(path)
         version, digest = values.pop("version"), values.pop("config_digest")
@@ -131,7 +152,7 @@ def read_state(work_dir: Path) -> State:
         if digest != _digest(state.settings) or not state.is_sound():
             raise ValueError("its entries contradict each other")
     except (DataError, ValueError, KeyError, TypeError, AttributeError) as error:
-        backup = path.with_name(BACKUP_FILE)
+        backup = path.with_name(run_dir.STATE_BACKUP)
         advice = "start a new run with another --work-dir"
         if backup.exists():
             advice = f"copy {backup.name}, the state one stage earlier, over it and --resume"

@@ -2,14 +2,16 @@
 
 from kecor.config import DataConfig
 from kecor.datasets.augmentation import Flip, Rotate, Scale, build_transforms
+from kecor.datasets.base import Dataset
 from kecor.datasets.epoch_sampler import EpochSampler
 from kecor.datasets.gt_database import GTDatabase
 from kecor.datasets.gt_sampling import GtSampling
-from kecor.datasets.kitti import KittiDataset
+from kecor.datasets.kitti.dataset import KittiDataset
 from kecor.datasets.samples import Samples, collate
 from kecor.registry import DATASETS
 
 __all__ = [
+    "Dataset",
     "EpochSampler",
     "Flip",
     "GTDatabase",
@@ -24,7 +26,7 @@ __all__ = [
 ]
 
 
-def build_dataset(data: DataConfig, split: str) -> KittiDataset:
+def build_dataset(data: DataConfig, split: str) -> Dataset:
     """The data set a config's ``data`` section names, for the split list ``split``.
 
     Raises:

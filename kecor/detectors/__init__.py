@@ -1,4 +1,4 @@
-"""Detectors, and the stages they are made of. Importing this package fills the registries DETECTORS and STAGES."""
+"""Detectors and their stages. Importing this package fills the registries of both."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any
 import torch
 
 from kecor.config import DataConfig, check_arguments
-from kecor.detectors.anchor_head import AnchorHead
-from kecor.detectors.bev import HeightCompression
-from kecor.detectors.bev_backbone import BEVBackbone
 from kecor.detectors.detector import Detector
-from kecor.detectors.point_head import PointHead
 from kecor.detectors.pretrained import load_pretrained
 from kecor.detectors.pv_rcnn import PVRCNN
-from kecor.detectors.roi_grid_head import RoiGridHead
-from kecor.detectors.roi_iou_head import RoiIoUHead
-from kecor.detectors.roi_targets import roi_targets
 from kecor.detectors.second import Second
 from kecor.detectors.second_iou import SecondIoU
-from kecor.detectors.voxel_backbone import VoxelBackbone
-from kecor.detectors.voxel_set_abstraction import VoxelSetAbstraction
+from kecor.detectors.stages.anchor_head import AnchorHead
+from kecor.detectors.stages.backbone_2d import BEVBackbone
+from kecor.detectors.stages.backbone_3d import VoxelBackbone
+from kecor.detectors.stages.height_compression import HeightCompression
+from kecor.detectors.stages.point_head import PointHead
+from kecor.detectors.stages.roi_grid_head import RoiGridHead
+from kecor.detectors.stages.roi_iou_head import RoiIoUHead
+from kecor.detectors.stages.voxel_set_abstraction import VoxelSetAbstraction
+from kecor.detectors.targets.proxy_targets import proxy_targets
 from kecor.errors import ConfigError
 from kecor.registry import DETECTORS
 
@@ -39,7 +39,7 @@ __all__ = [
     "VoxelSetAbstraction",
     "build_detector",
     "load_pretrained",
-    "roi_targets",
+    "proxy_targets",
 ]
 
 

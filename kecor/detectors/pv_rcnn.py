@@ -9,7 +9,7 @@ from torch import Tensor
 from kecor.config import DataConfig
 from kecor.detectors.detector import Proposals
 from kecor.detectors.dropout_passes import DropoutPasses
-from kecor.detectors.stages import build_stage
+from kecor.detectors.stages.build import build_stage
 from kecor.detectors.two_stage import TwoStage
 from kecor.registry import DETECTORS
 
@@ -24,10 +24,10 @@ class PVRCNN(TwoStage):
         data: gives the classes, the range and the voxel size.
         backbone_3d, backbone_2d, dense_head, post_processing, norm_momentum: as for
             :class:`~kecor.detectors.second.Second`.
-        pfe: arguments of :class:`~kecor.detectors.voxel_set_abstraction.VoxelSetAbstraction`.
-        point_head: arguments of :class:`~kecor.detectors.point_head.PointHead`.
+        pfe: arguments of :class:`~kecor.detectors.stages.voxel_set_abstraction.VoxelSetAbstraction`.
+        point_head: arguments of :class:`~kecor.detectors.stages.point_head.PointHead`.
         proposals, sampling: as for :class:`~kecor.detectors.two_stage.TwoStage`.
-        roi_head: arguments of :class:`~kecor.detectors.roi_grid_head.RoiGridHead`.
+        roi_head: arguments of :class:`~kecor.detectors.stages.roi_grid_head.RoiGridHead`.
 
     Raises:
         ConfigError: unknown or unusable arguments.

@@ -9,12 +9,12 @@ from torch import Tensor
 
 from kecor import ops
 from kecor.config import DataConfig, check_arguments
-from kecor.detectors.bev import HeightCompression
 from kecor.detectors.detector import Detector, Proposals
 from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.detectors.grid import STRIDE
 from kecor.detectors.post_processing import PostProcessing, best, suppress
-from kecor.detectors.stages import build_stage
+from kecor.detectors.stages.build import build_stage
+from kecor.detectors.stages.height_compression import HeightCompression
 from kecor.registry import DETECTORS
 
 ROI_NMS_THRESHOLD = 0.7
@@ -29,9 +29,9 @@ class Second(Detector):
 
     Args:
         data: gives the classes, the range and the voxel size.
-        backbone_3d: arguments of :class:`~kecor.detectors.voxel_backbone.VoxelBackbone`.
-        backbone_2d: arguments of :class:`~kecor.detectors.bev_backbone.BEVBackbone`.
-        dense_head: arguments of :class:`~kecor.detectors.anchor_head.AnchorHead`.
+        backbone_3d: arguments of :class:`~kecor.detectors.stages.backbone_3d.VoxelBackbone`.
+        backbone_2d: arguments of :class:`~kecor.detectors.stages.backbone_2d.BEVBackbone`.
+        dense_head: arguments of :class:`~kecor.detectors.stages.anchor_head.AnchorHead`.
         post_processing: arguments of :class:`~kecor.detectors.post_processing.PostProcessing`.
         norm_momentum: how fast the running statistics of batch normalisation follow the batches. The published 0.01
             needs several hundred batches, more than a short training has.

@@ -6,7 +6,7 @@ from typing import Any
 
 from kecor.config import DataConfig
 from kecor.detectors.grid import STRIDE
-from kecor.detectors.stages import build_stage
+from kecor.detectors.stages.build import build_stage
 from kecor.detectors.two_stage import TwoStage
 from kecor.registry import DETECTORS
 
@@ -22,7 +22,7 @@ class SecondIoU(TwoStage):
         backbone_3d, backbone_2d, dense_head, post_processing, norm_momentum: as for
             :class:`~kecor.detectors.second.Second`.
         proposals, sampling: as for :class:`~kecor.detectors.two_stage.TwoStage`.
-        roi_head: arguments of :class:`~kecor.detectors.roi_iou_head.RoiIoUHead`.
+        roi_head: arguments of :class:`~kecor.detectors.stages.roi_iou_head.RoiIoUHead`.
 
     Raises:
         ConfigError: unknown or unusable arguments.

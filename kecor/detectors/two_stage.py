@@ -12,8 +12,8 @@ from torch import Tensor
 from kecor.config import DataConfig, check_arguments
 from kecor.detectors.detector import Proposals
 from kecor.detectors.post_processing import best, suppress
-from kecor.detectors.roi_sampling import RoiSampling, sample
 from kecor.detectors.second import Second
+from kecor.detectors.targets.roi_sampling import RoiSampling, sample
 from kecor.errors import ConfigError
 
 
@@ -45,12 +45,12 @@ class TwoStage(Second):
     A stage ``roi_head`` takes ``rois``, the :class:`~kecor.detectors.detector.Proposals` of each frame, and adds for
     the RoIs of all frames, one after the other, ``roi_features`` (R, roi_feature_channels), ``roi_scores`` (R,) in
     [0, 1] and ``roi_boxes`` (R, 7), what it makes of the proposals. Its ``loss`` reads ``samples``, the
-    :class:`~kecor.detectors.roi_sampling.SampledRois` of each frame.
+    :class:`~kecor.detectors.targets.roi_sampling.SampledRois` of each frame.
 
     Args:
         data: gives the classes, the range and the voxel size.
         proposals: ``train`` and ``test``, each with the values of :class:`ProposalLimits`.
-        sampling: values of :class:`~kecor.detectors.roi_sampling.RoiSampling`.
+        sampling: values of :class:`~kecor.detectors.targets.roi_sampling.RoiSampling`.
         first_stage: the further arguments of :class:`~kecor.detectors.second.Second`.
 
     Raises:

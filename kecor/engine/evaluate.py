@@ -1,4 +1,4 @@
-"""Measure a detector on a labelled split and show the result."""
+"""Run a detector over a split and measure its detections."""
 
 from __future__ import annotations
 
@@ -8,21 +8,19 @@ from typing import Any
 from mmengine.model import BaseModel
 
 from kecor.config import DataConfig
-from kecor.datasets import KittiDataset
+from kecor.datasets.base import Dataset
 from kecor.datasets.samples import Samples
 from kecor.engine import launch
 from kecor.engine.infer import predict
 from kecor.errors import DataError
-from kecor.evaluation import KittiMetric
-from kecor.evaluation.kitti import min_overlap
+from kecor.evaluation.base import Metric
 from kecor.structures import Frame
-from kecor.tables import format_table
 
 
 def evaluate(
     detector: BaseModel,
-    dataset: KittiDataset,
-    metric: KittiMetric,
+    dataset: Dataset,
+    metric: Metric,
     data: DataConfig,
     *,
     device: str,
@@ -36,7 +34,7 @@ def evaluate(
     The detector never sees a label: frames are read without them.
 
     Args:
-        result_dir: folder for the detections as one KITTI result file a frame; None writes none.
+        result_dir: folder for result files in the data set's own format; None writes none.
 
     Raises:
         DataError: there is no frame, or a file of one is missing or faulty.
@@ -50,14 +48,3 @@ def evaluate(
     samples = Samples(read, dataset.ids, data, training=False)
     detections = predict(detector, samples, device=device, batch_size=batch_size, amp=amp, progress=progress)
     return launch.first_on_main(lambda: metric.evaluate(dataset, detections, result_dir))
-
-
-def result_table(result: dict[str, Any]) -> str:
-    """A KITTI result as text: average precision (R40, percent) of each class, in space and from above."""
-    rows = [
-        [name, measure, f"{min_overlap(name, measure, overlaps):.2f}", *result[overlaps][name][measure]["R40"]]
-        for overlaps in ("strict", "loose")
-        for name in result[overlaps]
-        for measure in ("3d", "bev")
-    ]
-    return format_table(["class", "AP R40", "overlap", "easy", "moderate", "hard"], rows)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kecor import run_dir
 from kecor.config import Config, dump_config
-from kecor.datasets import KittiDataset, Samples, build_dataset
+from kecor.datasets import Dataset, Samples, build_dataset
 from kecor.detectors import Detector, build_detector, load_pretrained
 from kecor.engine import launch
 from kecor.engine.evaluate import evaluate
@@ -14,9 +15,6 @@ from kecor.engine.train import train
 from kecor.errors import StateError
 from kecor.evaluation import build_metric
 from kecor.files import write_json, write_text
-
-CONFIG = "config.yaml"
-METRICS = "metrics.json"
 
 
 def train_job(
@@ -46,8 +44,8 @@ def train_job(
     if pretrained is not None:
         load_pretrained(detector, pretrained)
     samples = Samples(training_set.read, training_set.ids, data, training=True, seed=config.seed)
-    if launch.is_main() and not (work_dir / CONFIG).exists():
-        write_text(work_dir / CONFIG, dump_config(config))
+    if launch.is_main() and not (work_dir / run_dir.CONFIG).exists():
+        write_text(work_dir / run_dir.CONFIG, dump_config(config))
     train(
         detector,
         samples,
@@ -81,7 +79,7 @@ def evaluate_job(
     device = launch.join(launcher, device)
     data = config.data
     dataset = build_dataset(data, {"train": data.train_split, "val": data.val_split}.get(split, split))
-    results = work_dir / "results"
+    results = work_dir / run_dir.RESULTS
     others = sorted({path.stem for path in results.glob("*.txt")} - set(dataset.ids))
     if others:
         raise StateError(f"{results}: holds the results of other frames ({others[0]}); choose another --work-dir")
@@ -93,7 +91,7 @@ def evaluate_job(
 def _measure(
     config: Config,
     detector: Detector,
-    dataset: KittiDataset,
+    dataset: Dataset,
     work_dir: Path,
     device: str,
     progress: bool,
@@ -112,7 +110,7 @@ def _measure(
         progress="evaluate" if progress else None,
     )
     if launch.is_main():
-        write_json(work_dir / METRICS, result)
+        write_json(work_dir / run_dir.METRICS, result)
     return result
 
 

@@ -11,6 +11,7 @@ import torch
 from mmengine.model import BaseModel
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 
+from kecor import run_dir
 from kecor.config import ScheduleConfig
 from kecor.datasets.samples import Samples
 from kecor.detectors.pretrained import load_weights
@@ -24,7 +25,6 @@ from kecor.engine.one_cycle import OneCycleHook
 from kecor.engine.resume import EpochCheckpoints, ResumeHook, check_same_run, run_facts
 from kecor.errors import ConfigError, DataError
 
-FINAL = "checkpoint.pth"
 ADAM_BETA2 = 0.99  # as in fastai's one-cycle training and the published SECOND and PV-RCNN schedules
 
 
@@ -67,7 +67,7 @@ def train(
     device = launch.join(launcher, device)
     autocast(device, schedule.amp)
     work_dir = Path(work_dir)
-    final = work_dir / FINAL
+    final = work_dir / run_dir.CHECKPOINT
     checkpoints = EpochCheckpoints(work_dir)
     facts = run_facts(samples.ids, schedule, seed)
     if not resume and launch.is_main():
@@ -126,7 +126,7 @@ def _run(
     with torch.random.fork_rng(devices=seeded):
         runner = QuietRunner(
             device,
-            work_dir / "train.log",
+            work_dir / run_dir.TRAIN_LOG,
             model=detector,
             work_dir=str(work_dir),
             train_dataloader=loader,
@@ -137,7 +137,7 @@ def _run(
             randomness={"seed": seed},
             visualizer={
                 "type": "Visualizer",
-                "vis_backends": [{"type": "TensorboardVisBackend", "save_dir": str(work_dir / "tensorboard")}],
+                "vis_backends": [{"type": "TensorboardVisBackend", "save_dir": str(work_dir / run_dir.TENSORBOARD)}],
             },
             experiment_name=f"train-{uuid.uuid4().hex}",
         )

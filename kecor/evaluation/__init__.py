@@ -1,15 +1,24 @@
-"""Measuring detections against ground truth."""
+"""Measuring detections against ground truth: one folder a benchmark, all behind :class:`~.base.Metric`."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from kecor.evaluation.kitti_metric import KittiMetric
+from kecor.evaluation.base import Metric, Table
+from kecor.evaluation.kitti.metric import KittiMetric
 from kecor.registry import METRICS
+from kecor.tables import format_table
 
-__all__ = ["KittiMetric", "build_metric"]
+__all__ = ["KittiMetric", "Metric", "Table", "build_metric", "result_text"]
 
 
-def build_metric(cfg: dict[str, Any]) -> KittiMetric:
+def build_metric(cfg: dict[str, Any]) -> Metric:
     """The metric a config's ``evaluation`` section describes: ``type`` is its name, the rest its arguments."""
     return METRICS.build(dict(cfg))
+
+
+def result_text(cfg: dict[str, Any], result: dict[str, Any]) -> str:
+    """A result of the metric that ``cfg`` describes, as tables for the terminal."""
+    metric = build_metric(cfg)
+    texts = [f"{table.title}\n{format_table(table.header, table.rows)}" for table in metric.tables(result)]
+    return "\n\n".join([*texts, metric.note])

@@ -20,16 +20,42 @@ class Table:
     rows: list[list[Any]]
 
 
+@dataclass(frozen=True)
+class Panel:
+    """One panel of a learning curve: a quantity drawn solid, and perhaps a second one drawn dotted.
+
+    Attributes:
+        title: of the panel, such as ``3D AP``.
+        solid: a quantity of the headline; ``solid_label``: how it is called in the legend.
+        dotted: another one, or None; ``dotted_label`` likewise.
+    """
+
+    title: str
+    solid: str
+    solid_label: str = ""
+    dotted: str | None = None
+    dotted_label: str = ""
+
+
 class Metric(Protocol):
     """How detections are measured.
 
+    A quantity is a kind of number a metric gives for each class, such as ``bev_loose``. Headline keys are
+    ``CLASS_QUANTITY``.
+
     Attributes:
-        main: quantity that learning curves show, such as ``bev_loose``: the part of a headline key after the class.
-        note: what the headline numbers are, in one or two sentences, printed below tables.
+        quantities: quantity -> how it is called in tables, in the order of their columns.
+        main: the quantity that reports speak of first.
+        panels: what learning curves show.
+        note: what the numbers are, in one or two sentences, printed below tables.
+        glossary: terms of the metric and what they mean, for reports.
     """
 
+    quantities: Mapping[str, str]
     main: str
+    panels: Sequence[Panel]
     note: str
+    glossary: Sequence[tuple[str, str]]
 
     def evaluate(
         self, dataset: Dataset, detections: Mapping[str, Detections], result_dir: Path | None = None

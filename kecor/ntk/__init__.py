@@ -1,10 +1,10 @@
 """The empirical neural tangent kernel of a proxy head, and the kernels it is compared with."""
 
-from kecor.ntk.frame_kernel import KernelOptions, frame_kernel, frame_targets
-from kecor.ntk.frames import RoiFrames, Scaling
+from kecor.ntk.build import KernelOptions, frame_kernel, frame_targets
 from kecor.ntk.kernels import KERNELS, Kernel, build_kernel, represent_all
-from kecor.ntk.observed import ObservedKernel
+from kecor.ntk.pool_kernel import ObservedKernel
 from kecor.ntk.proxy import ProxyFit, ProxyHead, fit_proxy, training_pairs
+from kecor.ntk.roi_frames import RoiFrames, Scaling
 
 __all__ = [
     "KERNELS",

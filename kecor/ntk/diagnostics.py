@@ -15,11 +15,39 @@ from typing import Any
 import numpy as np
 from scipy.linalg import eigh, eigvalsh
 
+from kecor.ntk.proxy import ProxyFit
+
 N_EIGENVALUES = 32
 N_LEADING = 8
 N_PROBE = 64
 ROUNDING = 1e-12
-"""What is smaller than this share of what it was computed from is the rounding of a zero."""
+"""Values below this share of what they were computed from count as rounding of zero."""
+N_LOSSES = 50
+"""Points of the proxy head's loss curve that are kept."""
+TERMS = {
+    "proxy_loss_first": ("Proxy loss before the fit", "mean squared error of the proxy head with its initial weights"),
+    "proxy_loss_last": ("Proxy loss after the fit", "the same at the end; it must have fallen"),
+    "proxy_loss_mean": ("Proxy loss of a constant", "error of always predicting the mean target; the fit must beat it"),
+    "proxy_losses": ("Proxy loss during the fit", "losses of single batches, from the first step to the last"),
+    "kernel_scale": ("Kernel scale", "mean kernel value of a labelled frame with itself before it is scaled to 1"),
+    "diagnostics": ("Kernel", ""),
+    "eigenvalues": ("eigenvalue shares", "how the variance of the labelled frames spreads over directions"),
+    "largest_eigenvalue": ("largest eigenvalue", "strength of the strongest direction; a frame has mean weight 1"),
+    "effective_dimension": ("effective dimension", "directions above the noise; at most the number of labelled frames"),
+    "target_alignment": ("target alignment", "whether similar frames hold similar objects: 1 fully, 0 not at all"),
+    "label_gradient_alignment": (
+        "label-gradient alignment",
+        "the same without centring rows: lower where some frames resemble all others",
+    ),
+    "leading_alignment": (
+        "targets in leading directions",
+        "share of the targets in the first 1, 2, ... directions",
+    ),
+    "variance_before": ("posterior variance before", "mean over pool frames, given the labelled frames"),
+    "variance_after": ("posterior variance after", "mean over frames left in the pool, given the picks too"),
+    "drift": ("change since the last round", "0: the kernel compares the same frames as before; 1: nothing in common"),
+}
+"""Key of what this module reports -> its name and what it means."""
 
 
 def spectrum(gram: np.ndarray) -> np.ndarray:
@@ -213,3 +241,16 @@ def _unless_rounding(difference: np.ndarray, of: np.ndarray) -> np.ndarray:
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:
     norms = np.linalg.norm(a) * np.linalg.norm(b)
     return float(np.clip((a * b).sum() / norms, -1.0, 1.0)) if norms > 0 else 0.0
+
+
+def fit_info(fit: ProxyFit | None) -> dict[str, Any]:
+    """How the fit of a proxy head went, ready for JSON; empty where the kernel has none."""
+    if fit is None:
+        return {}
+    losses = {"first": fit.loss_first, "last": fit.loss_last, "mean": fit.loss_mean}
+    info: dict[str, Any] = {f"proxy_loss_{name}": _finite(value) for name, value in losses.items()}
+    return info | {"proxy_losses": [_finite(value) for value in fit.losses[:: -(-len(fit.losses) // N_LOSSES)]]}
+
+
+def _finite(value: float) -> float | None:
+    return value if np.isfinite(value) else None

@@ -6,10 +6,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kecor.ntk.frames import RoiFrames
 from kecor.ntk.jacobians import factor_sizes, layer_factors
 from kecor.ntk.projection import FactorProjection
 from kecor.ntk.proxy import ProxyHead
+from kecor.ntk.roi_frames import RoiFrames
 
 KERNELS = ("ntk", "last_layer", "linear", "rbf", "laplace")
 Representation = tuple[Tensor, ...]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from kecor.errors import SelectionError
-from kecor.ntk.frames import RoiFrames
+from kecor.ntk.roi_frames import RoiFrames
 
 HIDDEN = (512, 100)
 
@@ -62,7 +62,7 @@ class ProxyFit:
         )
 
 
-def roi_targets(frames: RoiFrames, targets: np.ndarray) -> np.ndarray:
+def per_roi_targets(frames: RoiFrames, targets: np.ndarray) -> np.ndarray:
     """``targets`` as (L, R, T) float64, in the order the frames' set had; (L, T) where a frame has one feature.
 
     Raises:
@@ -92,7 +92,7 @@ def training_pairs(frames: RoiFrames, targets: np.ndarray) -> tuple[Tensor, Tens
     Raises:
         SelectionError: a shape does not fit or a target of a valid RoI is not finite.
     """
-    targets, valid = roi_targets(frames, targets)[frames.order], frames.mask[frames.order]
+    targets, valid = per_roi_targets(frames, targets)[frames.order], frames.mask[frames.order]
     x, _ = frames.read(slice(None))
     t, mask = torch.from_numpy(np.where(valid[..., None], targets, 0.0)).to(x), torch.from_numpy(valid).to(x.device)
     if frames.flatten:

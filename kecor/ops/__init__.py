@@ -7,9 +7,9 @@ and their features take and give tensors.
 from kecor.ops.ball_query import ball_query
 from kecor.ops.furthest_point import furthest_point_sample
 from kecor.ops.grouping import group
-from kecor.ops.inside import count_points_in_boxes, points_in_boxes
 from kecor.ops.nearest_iou import iou_bev_aligned
 from kecor.ops.nms import nms_bev
+from kecor.ops.points_in_boxes import count_points_in_boxes, points_in_boxes
 from kecor.ops.roi_pool import pool_bev, pool_bev_grid
 from kecor.ops.rotated_iou import iou_3d, iou_3d_paired, iou_bev
 from kecor.ops.segment_max import segment_max

@@ -9,8 +9,8 @@ import torch
 from numba import njit
 from torch import Tensor
 
+from kecor.ops.chunks import chunks
 from kecor.ops.dispatch import is_compiled_for
-from kecor.ops.in_torch import ball_query as in_torch
 from kecor.ops.tensors import as_points
 
 MARGIN = 1.0 + 1e-6
@@ -95,6 +95,31 @@ def _query(points, centres, radius, limit, n_samples):
     return index, counts
 
 
+BYTES_A_PAIR = 40
+
+
+def ball_query_torch(points: Tensor, centres: Tensor, limit: Tensor, n_samples: int) -> tuple[Tensor, Tensor]:
+    """The first ``n_samples`` points whose squared distance to each centre is below ``limit``.
+
+    Args:
+        points: (N, 3) float32.
+        centres: (M, 3) float32.
+        limit: square of the radius, float32.
+        n_samples: most points of one centre.
+
+    Returns:
+        (E,) int64 rows of the points, centre by centre, and (M,) int64 their number.
+    """
+    index, counts = [centres.new_zeros(0, dtype=torch.int64)], torch.zeros_like(centres[:, 0], dtype=torch.int64)
+    for some in chunks(len(centres), BYTES_A_PAIR * len(points)):
+        x, y, z = (points.T[:, None] - centres[some].T[:, :, None]).square_()
+        near = (x + y) + z < limit
+        near &= near.cumsum(1, dtype=torch.int32) <= n_samples
+        index.append(near.nonzero()[:, 1])
+        counts[some] = near.sum(1)
+    return torch.cat(index), counts
+
+
 def ball_query(points: Tensor, centres: Tensor, radius: float, n_samples: int) -> tuple[Tensor, Tensor]:
     """The first ``n_samples`` points, in the order of their rows, nearer than ``radius`` to each centre.
 
@@ -121,7 +146,7 @@ def ball_query(points: Tensor, centres: Tensor, radius: float, n_samples: int) -
         raise ValueError(f"n_samples: expected at least 1, got {n_samples}")
     limit = torch.tensor(radius * radius, dtype=torch.float32)
     if not is_compiled_for(points):
-        return in_torch.ball_query(points, centres, limit, n_samples)
+        return ball_query_torch(points, centres, limit, n_samples)
     there = torch.isfinite(points).all(1).nonzero().flatten()
     sought = torch.isfinite(centres).all(1).nonzero().flatten()
     counts = torch.zeros(len(centres), dtype=torch.int64)

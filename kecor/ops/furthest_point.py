@@ -8,7 +8,6 @@ from numba import njit
 from torch import Tensor
 
 from kecor.ops.dispatch import is_compiled_for
-from kecor.ops.in_torch.furthest_point import furthest_point_order
 from kecor.ops.tensors import as_points
 
 BLOCK = 1024
@@ -55,6 +54,21 @@ def _order(points, n):
     return chosen
 
 
+def furthest_point_order_torch(points: Tensor, n: int) -> Tensor:
+    """Rows of finite (N, 3) float32 points, each furthest from those before it; each at most once, at most ``n``."""
+    columns = points.T.contiguous()
+    nearest = torch.full_like(columns[0], torch.inf)
+    chosen = torch.empty(min(n, len(points)), dtype=torch.int64, device=points.device)
+    row = torch.zeros(1, dtype=torch.int64, device=points.device)
+    for k in range(len(chosen)):
+        chosen[k : k + 1] = row
+        x, y, z = (columns - columns.index_select(1, row)).square_()
+        nearest = torch.minimum(nearest, (x + y) + z)
+        nearest.index_fill_(0, row, -1.0)  # not again
+        row = nearest.argmax(keepdim=True)  # the first of equals
+    return chosen
+
+
 def furthest_point_sample(points: Tensor, n: int) -> Tensor:
     """Rows of ``n`` points, each the furthest from those before it, the first being row 0.
 
@@ -83,5 +97,5 @@ def furthest_point_sample(points: Tensor, n: int) -> Tensor:
     if is_compiled_for(points):
         order = torch.from_numpy(_order(points.numpy(), n))
     else:
-        order = furthest_point_order(points, n)
+        order = furthest_point_order_torch(points, n)
     return finite[order][torch.arange(n, device=order.device) % len(finite)]

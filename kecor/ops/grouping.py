@@ -8,7 +8,6 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from kecor.ops.dispatch import is_compiled_for
-from kecor.ops.in_torch import grouping as in_torch
 from kecor.ops.tensors import check_counts
 
 
@@ -41,6 +40,26 @@ def _take_from_centres(grad, counts, out):
         begin = end
 
 
+def run_of_each_row(counts: Tensor, n_rows: int) -> Tensor:
+    """(E,) the run that each of ``n_rows`` rows belongs to, of the (M,) lengths of the runs."""
+    return torch.arange(len(counts), device=counts.device).repeat_interleave(counts, output_size=n_rows)
+
+
+def gather_torch(values: Tensor, index: Tensor, centres: Tensor, counts: Tensor) -> Tensor:
+    """(E, C) rows ``index`` of ``values`` less the centre of their run."""
+    return values.index_select(0, index) - centres.index_select(0, run_of_each_row(counts, len(index)))
+
+
+def add_to_values_torch(grad: Tensor, index: Tensor, out: Tensor) -> None:
+    """Add (E, C) ``grad`` to the rows ``index`` of ``out`` (N, C)."""
+    out.index_add_(0, index, grad)
+
+
+def take_from_centres_torch(grad: Tensor, counts: Tensor, out: Tensor) -> None:
+    """Take the rows of each run of (E, C) ``grad`` from the row of ``out`` (M, C) that is its centre's."""
+    out.index_add_(0, run_of_each_row(counts, len(grad)), grad, alpha=-1)
+
+
 class _Group(torch.autograd.Function):
     """Compiled on the CPU, in torch elsewhere."""
 
@@ -49,7 +68,7 @@ class _Group(torch.autograd.Function):
         ctx.save_for_backward(index, counts)
         ctx.n_values = len(values)
         if not is_compiled_for(values):
-            return in_torch.gather(values, index, centres, counts)
+            return gather_torch(values, index, centres, counts)
         out = values.new_empty(len(index), values.shape[1])
         _gather(values.numpy(), index.numpy(), centres.numpy(), counts.numpy(), out.numpy())
         return out
@@ -65,13 +84,13 @@ class _Group(torch.autograd.Function):
             if compiled:
                 _add_to_values(grad.numpy(), index.numpy(), to_values.numpy())
             else:
-                in_torch.add_to_values(grad, index, to_values)
+                add_to_values_torch(grad, index, to_values)
         if ctx.needs_input_grad[2]:
             to_centres = grad.new_zeros(len(counts), grad.shape[1])
             if compiled:
                 _take_from_centres(grad.numpy(), counts.numpy(), to_centres.numpy())
             else:
-                in_torch.take_from_centres(grad, counts, to_centres)
+                take_from_centres_torch(grad, counts, to_centres)
         return to_values, None, to_centres, None
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from kecor.ops.dispatch import is_compiled_for
-from kecor.ops.in_torch import segment_max as in_torch
+from kecor.ops.grouping import run_of_each_row
 from kecor.ops.tensors import check_counts
 
 
@@ -38,6 +38,24 @@ def _to_values(grad, rows, out):
                 out[rows[m, c], c] = grad[m, c]
 
 
+def maximum_torch(values: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    """(M, C) maxima of the runs of (E, C) ``values`` and the first row that attains each; 0 and -1 for an empty run."""
+    run = run_of_each_row(counts, len(values))[:, None].expand_as(values)
+    best = values.new_zeros(len(counts), values.shape[1])
+    best = best.scatter_reduce(0, run, values, "amax", include_self=False)
+    own_best = best.gather(0, run)
+    attains = (values == own_best) | values.isnan()
+    row = torch.arange(len(values), device=values.device)[:, None].where(attains, len(values))
+    rows = torch.full(best.shape, len(values), device=values.device).scatter_reduce(0, run, row, "amin")
+    return best, rows.where(rows < len(values), -1)
+
+
+def to_values_torch(grad: Tensor, rows: Tensor, n_values: int) -> Tensor:
+    """(E, C) gradient of the values, from (M, C) ``grad`` and the rows of the maxima."""
+    out = grad.new_zeros(n_values + 1, grad.shape[1])  # the last row takes what empty runs send
+    return out.scatter_(0, rows.where(rows >= 0, n_values), grad)[:-1]
+
+
 class _SegmentMax(torch.autograd.Function):
     """Compiled on the CPU, in torch elsewhere; the rows of the maxima lead the gradient back."""
 
@@ -49,7 +67,7 @@ class _SegmentMax(torch.autograd.Function):
             rows = torch.empty(best.shape, dtype=torch.int32)
             _maximum(values.numpy(), counts.numpy(), best.numpy(), rows.numpy())
         else:
-            best, rows = in_torch.maximum(values, counts)
+            best, rows = maximum_torch(values, counts)
         ctx.save_for_backward(rows)
         return best
 
@@ -58,7 +76,7 @@ class _SegmentMax(torch.autograd.Function):
     def backward(ctx, grad):
         (rows,) = ctx.saved_tensors
         if not is_compiled_for(grad):
-            return in_torch.to_values(grad, rows, ctx.n_values), None
+            return to_values_torch(grad, rows, ctx.n_values), None
         out = grad.new_zeros(ctx.n_values, grad.shape[1])
         _to_values(grad.contiguous().numpy(), rows.numpy(), out.numpy())
         return out, None

@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 
 from kecor.errors import KecorError
-from kecor.simulation.meshes import Mesh
+from kecor.simulation.objects.meshes import Mesh
 from kecor.simulation.sensor import MAX_RANGE, Hits
 
 

@@ -15,15 +15,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from kecor.datasets.kitti_calib import format_calibration
-from kecor.datasets.kitti_files import POINT_BYTES
-from kecor.datasets.kitti_images import DEFAULT_IMAGE_SIZE, SIZES_NAME
-from kecor.datasets.kitti_labels import format_objects, read_objects
+from kecor.datasets.kitti.calibration import format_calibration
+from kecor.datasets.kitti.files import POINT_BYTES
+from kecor.datasets.kitti.images import DEFAULT_IMAGE_SIZE, SIZES_NAME
+from kecor.datasets.kitti.labels import format_objects, read_objects
 from kecor.errors import DataError
 from kecor.files import read_json, write_atomic, write_json, write_text
 from kecor.simulation.casting import open3d
 from kecor.simulation.frames import simulate
-from kecor.simulation.replay import Layouts, find_layouts
+from kecor.simulation.scenes.replay import Layouts, find_layouts
 
 PARAMETERS_NAME = "simulation.json"
 VERSION = 1

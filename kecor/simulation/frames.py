@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kecor.datasets.kitti_calib import Calibration
-from kecor.datasets.kitti_images import DEFAULT_IMAGE_SIZE
-from kecor.datasets.kitti_labels import DONT_CARE, KittiObjects
+from kecor.datasets.kitti.calibration import Calibration
+from kecor.datasets.kitti.images import DEFAULT_IMAGE_SIZE
+from kecor.datasets.kitti.labels import DONT_CARE, KittiObjects
 from kecor.simulation.casting import Caster
 from kecor.simulation.labels import Sight, label, relabel
-from kecor.simulation.meshes import merge
-from kecor.simulation.replay import Layouts, replayed_scene
-from kecor.simulation.scenes import Scene, random_scene
+from kecor.simulation.objects.meshes import merge
+from kecor.simulation.scenes.replay import Layouts, replayed_scene
+from kecor.simulation.scenes.scene import Scene, random_scene
 from kecor.simulation.sensor import measure, rays
 
 CALIBRATION = Calibration(

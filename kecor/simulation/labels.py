@@ -16,9 +16,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kecor.datasets.kitti_calib import Calibration
-from kecor.datasets.kitti_labels import DONT_CARE, KittiObjects
-from kecor.simulation.meshes import Mesh
+from kecor.datasets.kitti.calibration import Calibration
+from kecor.datasets.kitti.labels import DONT_CARE, KittiObjects
+from kecor.simulation.objects.meshes import Mesh
 from kecor.structures import wrap_angle
 
 MIN_POINTS = 3

@@ -86,7 +86,7 @@ def measure(
     Args:
         rays: (R, 6).
         hits: H of them.
-        surface: (H, 4), the :class:`~kecor.simulation.meshes.Surface` hit.
+        surface: (H, 4), the :class:`~kecor.simulation.objects.meshes.Surface` hit.
         rng: the source of noise and drop-out.
 
     Returns:

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kecor import run_dir
 from kecor.files import write_atomic, write_text
 from kecor.tables import format_table
 from kecor.visualization import html
@@ -146,8 +147,8 @@ def _runs(folders: Sequence[tuple[str, Path]], here: Path) -> str:
     lines = []
     for name, folder in folders:
         place = escape(os.path.relpath(folder, here))
-        found = (folder / "report.html").is_file()
-        link = f'<a href="{place}/report.html"><code>{place}</code></a>' if found else f"<code>{place}</code>"
+        found = (folder / run_dir.REPORT).is_file()
+        link = f'<a href="{place}/{run_dir.REPORT}"><code>{place}</code></a>' if found else f"<code>{place}</code>"
         lines.append(f"<dt>{escape(name)}</dt><dd>{link}</dd>\n")
     place = f"<p>In <code>{escape(str(here.resolve()))}</code>; all rows stand in <code>compare.csv</code>.</p>"
     return f"{place}<dl>{''.join(lines)}</dl>"

@@ -10,12 +10,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from kecor.evaluation.base import Panel
 from kecor.files import write_atomic
 from kecor.visualization.palette import COLOURS, MARKERS, class_colours
 from kecor.visualization.run_folder import number
 
 AXES = {"boxes": "labelled boxes", "frames": "labelled frames"}
-PANELS = (("bev", "Bird's-eye view AP"), ("3d", "3D AP"))
 
 
 def draw_curves(ax: Axes, runs: Mapping[str, Sequence[Mapping[str, Any]]], metric: str, x: str = "boxes") -> None:
@@ -44,17 +44,19 @@ def draw_curves(ax: Axes, runs: Mapping[str, Sequence[Mapping[str, Any]]], metri
         ax.legend(fontsize=9)
 
 
-def write_curve(rows: Sequence[Mapping[str, Any]], path: str | Path, classes: Sequence[str]) -> None:
-    """Save the learning curve of one run as a PNG: bird's-eye and 3D AP of each class against labelled boxes.
+def write_curve(
+    rows: Sequence[Mapping[str, Any]], path: str | Path, classes: Sequence[str], panels: Sequence[Panel]
+) -> None:
+    """Save the learning curve of one run as a PNG: the quantities of ``panels`` against labelled boxes.
 
-    The upper axis tells the labelled frames of each round. Solid lines are the strict overlaps, dotted the loose.
+    The upper axis shows the labelled frames of each round.
     """
     figure = Figure(figsize=(11, 4.6), dpi=120, layout="constrained")
-    axes = figure.subplots(1, 2, sharey=True)
-    for ax, (view, title) in zip(axes, PANELS):
-        _panel(ax, rows, view, classes)
-        ax.set_title(title, fontsize=12)
-    axes[0].set_ylabel("AP (%), R40, moderate")
+    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    for ax, panel in zip(axes, panels):
+        _panel(ax, rows, panel, classes)
+        ax.set_title(panel.title, fontsize=12)
+    axes[0].set_ylabel("AP (%)")
     top = max(5.0, axes[0].get_ylim()[1])  # a detector that finds nothing yet lies on the floor, and is seen there
     axes[0].set_ylim(-0.02 * top, top)
     handles, labels = axes[0].get_legend_handles_labels()
@@ -62,12 +64,15 @@ def write_curve(rows: Sequence[Mapping[str, Any]], path: str | Path, classes: Se
     write_atomic(path, lambda stream: figure.savefig(stream, format="png"))
 
 
-def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]], view: str, classes: Sequence[str]) -> None:
+def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]], panel: Panel, classes: Sequence[str]) -> None:
     boxes = _column(rows, "boxes")
     for (name, colour), marker in zip(class_colours(classes).items(), MARKERS * len(classes)):
         common = {"color": colour, "marker": marker, "ms": 5}
-        ax.plot(boxes, _column(rows, f"{name}_{view}"), lw=2.0, label=f"{name}, strict", **common)
-        ax.plot(boxes, _column(rows, f"{name}_{view}_loose"), lw=1.3, ls=":", mfc="white", label="loose", **common)
+        label = f"{name}, {panel.solid_label}" if panel.solid_label else name
+        ax.plot(boxes, _column(rows, f"{name}_{panel.solid}"), lw=2.0, label=label, **common)
+        if panel.dotted:
+            values = _column(rows, f"{name}_{panel.dotted}")
+            ax.plot(boxes, values, lw=1.3, ls=":", mfc="white", label=panel.dotted_label, **common)
     ax.set_xlabel(AXES["boxes"])
     ax.grid(alpha=0.25)
     ax.spines[["right"]].set_visible(False)

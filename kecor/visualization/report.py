@@ -7,28 +7,26 @@ from pathlib import Path
 
 import yaml
 
-from kecor.datasets.kitti_files import read_split
-from kecor.datasets.kitti_index import read_index
-from kecor.errors import DataError
+from kecor import run_dir
 from kecor.files import write_text
 from kecor.visualization import html
 from kecor.visualization.curves import write_curve
 from kecor.visualization.kernel_plots import kernel_rounds, write_kernel
 from kecor.visualization.report_rounds import round_section
 from kecor.visualization.run_folder import RunRecord, number, read_run
-from kecor.visualization.wording import GLOSSARY, KERNEL, STAGES, counted, duration, figure, growth, whole
+from kecor.visualization.wording import GLOSSARY, KERNEL, counted, duration, figure, growth, whole
 
 FILES = [
-    ("summary.csv", "one line a round: the table above, to the last digit"),
-    ("curve.png", "the curve above"),
-    ("kernel.png", "the picture of the kernel above"),
-    ("config.yaml", "all settings, as used"),
-    ("al_state.json", "frame ids by round, where the run stands"),
-    ("train_al.log", "what the run printed"),
-    ("round_*/checkpoint.pth", "the detector of a round"),
-    ("round_*/metrics.json", "its AP at every level"),
-    ("round_*/selection.json", "the frames picked with it"),
-    ("round_*/picks.png", "pictures of these frames"),
+    (run_dir.SUMMARY, "one line a round: the table above, to the last digit"),
+    (run_dir.CURVE, "the curve above"),
+    (run_dir.KERNEL, "the picture of the kernel above"),
+    (run_dir.CONFIG, "all settings, as used"),
+    (run_dir.STATE, "frame ids by round, where the run stands"),
+    (run_dir.LOG, "what the run printed"),
+    (f"{run_dir.ROUNDS}/{run_dir.CHECKPOINT}", "the detector of a round"),
+    (f"{run_dir.ROUNDS}/{run_dir.METRICS}", "all its results"),
+    (f"{run_dir.ROUNDS}/{run_dir.SELECTION}", "the frames picked with it"),
+    (f"{run_dir.ROUNDS}/{run_dir.PICKS}", "pictures of these frames"),
 ]
 
 
@@ -42,11 +40,11 @@ def update_report(work_dir: str | Path) -> Path:
         DataError: the folder holds no summary.csv, or a file of the run cannot be read.
     """
     run = read_run(work_dir)
-    curve = run.folder / "curve.png"
-    write_curve(run.rows, curve, run.classes)
+    curve = run.folder / run_dir.CURVE
+    write_curve(run.rows, curve, run.classes, run.metric.panels)
     body = [
         f"<header><h1>Active learning: {escape(_method(run))} on {escape(_data(run))}</h1>",
-        html.paragraph(headline(run, _n_frames(run)), "lead"),
+        html.paragraph(headline(run, int(run.state.get("n_frames") or 0) or None), "lead"),
         _cards(run),
         "</header>",
         "<h2>What each labelled box bought</h2>",
@@ -57,11 +55,11 @@ def update_report(work_dir: str | Path) -> Path:
         *_kernel(run),
         *(round_section(record, run) for record in run.rounds),
         "<h2>What the numbers mean</h2>",
-        html.definitions(GLOSSARY),
+        html.definitions([*GLOSSARY, *run.metric.glossary]),
         "<h2>Files</h2>",
         _files(run),
     ]
-    path = run.folder / "report.html"
+    path = run.folder / run_dir.REPORT
     write_text(path, html.page(f"Active learning: {_method(run)}", body))
     return path
 
@@ -74,15 +72,16 @@ def headline(run: RunRecord, n_frames: int | None = None) -> str:
     if n_frames is not None:
         frames = f"{whole(last['frames'])} of {counted(n_frames, 'frame', 'frames')}"
     text = f"{_method(run)}{seed} has labelled {frames}, {counted(last['boxes'], 'box', 'boxes')}"
+    main, title = run.metric.main, run.metric.quantities[run.metric.main]
     if len(run.rows) == 1:
-        found = [f"{c} {figure(last[f'{c}_3d']) or html.DASH}" for c in run.classes]
-        return f"{text}, for the first detector; its 3D AP in percent: {', '.join(found)}."
+        found = [f"{c} {figure(last[f'{c}_{main}']) or html.DASH}" for c in run.classes]
+        return f"{text}, for the first detector; its {title} AP in percent: {', '.join(found)}."
     moves = []
     for name in run.classes:
-        before, after = (figure(row[f"{name}_3d"]) or html.DASH for row in (first, last))
+        before, after = (figure(row[f"{name}_{main}"]) or html.DASH for row in (first, last))
         moves.append(f"for {name} from {before} to {after}")
     rounds = counted(len(run.rows) - 1, "round", "rounds")
-    return f"{text}, in {rounds} of selection; 3D AP in percent went {', '.join(moves)}."
+    return f"{text}, in {rounds} of selection; {title} AP in percent went {', '.join(moves)}."
 
 
 def _method(run: RunRecord) -> str:
@@ -94,43 +93,38 @@ def _data(run: RunRecord) -> str:
     return Path(str(data["root"])).name or "the data set" if data.get("root") else "the data set"
 
 
-def _n_frames(run: RunRecord) -> int | None:
-    """Frames of the training split, where the data set still lies where the config says."""
-    data = run.config.get("data", {})
-    if data.get("type") != "kitti" or not data.get("root"):
-        return None
-    try:
-        listed = read_split(data["root"], data.get("train_split", "train"))
-        return len(set(listed) - set(read_index(Path(data["root"])).excluded))
-    except DataError:
-        return None
+def _stages(run: RunRecord) -> list[str]:
+    """Names of the stages, from the columns of summary.csv that hold their durations."""
+    return [name.removeprefix("seconds_") for name in run.rows[0] if name and name.startswith("seconds_")]
 
 
 def _cards(run: RunRecord) -> str:
-    last = run.rows[-1]
+    last, main = run.rows[-1], run.metric.main
     cards = [(whole(last["frames"]), "frames labelled"), (whole(last["boxes"]), "boxes labelled")]
     for name in run.classes:
-        before, after = (figure(row[f"{name}_3d"]) or html.DASH for row in (run.rows[0], last))
+        before, after = (figure(row[f"{name}_{main}"]) or html.DASH for row in (run.rows[0], last))
         value = after if len(run.rows) == 1 else f"{before} → {after}"
-        cards.append((value, f"{name} 3D AP, moderate (%)"))
-    seconds = [number(row.get(f"seconds_{stage}")) or 0.0 for row in run.rows for stage in STAGES]
+        cards.append((value, f"{name} {run.metric.quantities[main]} AP (%)"))
+    seconds = [number(row.get(f"seconds_{stage}")) or 0.0 for row in run.rows for stage in _stages(run)]
     cards.append((duration(sum(seconds)), "computing time"))
     items = "".join(f'<div class="card"><b>{escape(str(v))}</b><span>{escape(t)}</span></div>' for v, t in cards)
     return f'<div class="cards">{items}</div>'
 
 
 def _rounds_table(run: RunRecord) -> str:
-    kinds = [(c, f"{c}_{view}{end}") for c in run.classes for end in ("", "_loose") for view in ("3d", "bev")]
-    headers = ["Round", "Frames", "Boxes", "Cost"]
-    groups = [("", 4), *((f"{c}, {how}", 2) for c in run.classes for how in ("strict", "loose"))]
+    quantities = run.metric.quantities
+    columns = [f"{c}_{quantity}" for c in run.classes for quantity in quantities]
+    groups = [("", 4), *((c, len(quantities)) for c in run.classes)]
     rows = []
     for row in run.rows:
         spent = [growth(row["frames"], row.get("new_frames")), growth(row["boxes"], row.get("new_boxes"))]
-        rows.append([row["round"], *spent, whole(row.get("cost")), *(figure(row.get(key)) for _, key in kinds)])
-    quality = html.table([*headers, *(["3D", "BEV"] * (len(kinds) // 2))], rows, groups)
-    times = [[row["round"], *(duration(row.get(f"seconds_{s}")) for s in STAGES)] for row in run.rows]
-    note = html.paragraph("AP in percent, R40, moderate. In brackets: what was new in the round.", "note")
-    return quality + note + "<h3>Time by stage</h3>" + html.table(["Round", *(s.capitalize() for s in STAGES)], times)
+        rows.append([row["round"], *spent, whole(row.get("cost")), *(figure(row.get(key)) for key in columns)])
+    header = ["Round", "Frames", "Boxes", "Cost", *(list(quantities.values()) * len(run.classes))]
+    note = html.paragraph(f"{run.metric.note} In brackets: what was new in the round.", "note")
+    stages = _stages(run)
+    times = [[row["round"], *(duration(row.get(f"seconds_{s}")) for s in stages)] for row in run.rows]
+    timing = html.table(["Round", *(s.capitalize() for s in stages)], times)
+    return html.table(header, rows, groups) + note + "<h3>Time by stage</h3>" + timing
 
 
 def _kernel(run: RunRecord) -> list[str]:
@@ -138,7 +132,7 @@ def _kernel(run: RunRecord) -> list[str]:
     rounds = kernel_rounds(run)
     if not rounds:
         return []
-    picture = run.folder / "kernel.png"
+    picture = run.folder / run_dir.KERNEL
     write_kernel(rounds, picture)
     return [
         "<h2>The kernel behind the picks</h2>",

@@ -6,11 +6,8 @@ from typing import Any
 
 from kecor.visualization import html
 from kecor.visualization.run_folder import RoundRecord, RunRecord, number
-from kecor.visualization.wording import DIFFICULTIES, counted, figure, info_rows, whole
+from kecor.visualization.wording import counted, figure, info_rows, whole
 
-VIEWS = {"3d": "3D", "bev": "BEV", "bbox": "2D", "aos": "AOS"}
-OVERLAPS = ("strict", "loose")
-RECALLS = ("R40", "R11")
 SHOWN = 8
 """Picks of a round told at once; the others stand behind a line that opens."""
 
@@ -28,24 +25,17 @@ def round_section(record: RoundRecord, run: RunRecord) -> str:
     if record.picture is not None:
         parts.append(html.picture(record.picture, f"Frames picked in round {record.number}, seen from above"))
     if record.metrics is not None:
-        parts.append(html.collapsed("AP by difficulty", difficulty_table(record.metrics)))
+        parts.append(html.collapsed("All results", _results(record.metrics, run)))
     return "\n".join(parts)
 
 
-def difficulty_table(metrics: dict[str, Any]) -> str:
-    """HTML of a metrics.json: a line for each class and view, a column for each overlap, recall and difficulty."""
-    columns = [(o, r) for o in OVERLAPS for r in RECALLS]
-    groups = [("", 2), *((f"{o}, {r}", len(DIFFICULTIES)) for o, r in columns)]
-    classes = dict.fromkeys(name for o in OVERLAPS for name in metrics.get(o, {}))
-    rows = []
-    for name in classes:
-        for view, title in VIEWS.items():
-            values = []
-            for overlap, recall in columns:
-                levels = metrics.get(overlap, {}).get(name, {}).get(view, {}).get(recall) or []
-                values += [figure(v) for v in [*levels, None, None, None][: len(DIFFICULTIES)]]
-            rows.append([name, title, *values])
-    return html.table(["Class", "Compared", *(list(DIFFICULTIES) * len(columns))], rows, groups)
+def _results(metrics: dict[str, Any], run: RunRecord) -> str:
+    """HTML of a metrics.json: the tables of the run's metric."""
+    parts = []
+    for table in run.metric.tables(metrics):
+        rows = [[figure(v) if isinstance(v, float) else v for v in row] for row in table.rows]
+        parts += [html.paragraph(table.title, "note"), html.table(table.header, rows)]
+    return "\n".join(parts)
 
 
 def _true_total(record: RoundRecord, run: RunRecord) -> float | None:
@@ -82,5 +72,6 @@ def _selection(selection: dict[str, Any], true_total: float | None) -> list[str]
     if rows[SHOWN:]:
         parts.append(html.collapsed(f"The other {len(rows) - SHOWN} picks", html.table(list(columns), rows[SHOWN:])))
     if selection.get("info"):
-        parts += ["<h3>Why these</h3>", html.table(["Number", "Value", "Meaning"], info_rows(selection["info"]))]
+        rows = info_rows(selection["info"], selection.get("terms") or {})
+        parts += ["<h3>Why these</h3>", html.table(["Number", "Value", "Meaning"], rows)]
     return parts

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kecor.datasets.kitti_calib import Calibration
-from kecor.datasets.kitti_labels import read_objects
+from kecor.datasets.kitti.calibration import Calibration
+from kecor.datasets.kitti.labels import read_objects
 from kecor.structures import Detections
 
 

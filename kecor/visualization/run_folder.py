@@ -10,7 +10,9 @@ from typing import Any
 
 import yaml
 
+from kecor import run_dir
 from kecor.errors import DataError
+from kecor.evaluation import Metric, build_metric
 from kecor.files import read_json
 
 
@@ -37,12 +39,23 @@ class RoundRecord:
 
 @dataclass
 class RunRecord:
-    """One run on disk. ``classes`` are those with an AP column; ``config`` and ``state`` are empty when absent."""
+    """One run on disk.
+
+    Attributes:
+        folder: of the run.
+        rows: of summary.csv, as text.
+        rounds: one record each.
+        classes: those with a column in summary.csv.
+        metric: what the run was measured with.
+        config: config.yaml as plain values; empty when absent.
+        state: al_state.json; empty when absent.
+    """
 
     folder: Path
     rows: list[dict[str, str]]
     rounds: list[RoundRecord]
     classes: list[str]
+    metric: Metric
     config: dict[str, Any] = field(default_factory=dict)
     state: dict[str, Any] = field(default_factory=dict)
 
@@ -86,23 +99,26 @@ def read_run(work_dir: str | Path) -> RunRecord:
         DataError: no summary.csv, or a file that is there and cannot be read.
     """
     folder = Path(work_dir)
-    rows = read_summary(folder / "summary.csv")
+    rows = read_summary(folder / run_dir.SUMMARY)
     rounds = [_read_round(folder, row) for row in rows]
-    classes = [name.removesuffix("_3d") for name in rows[0] if name and name.endswith("_3d")]
-    state = _optional(folder / "al_state.json") or {}
-    return RunRecord(folder, rows, rounds, classes, _read_config(folder / "config.yaml"), state)
+    config = _read_config(folder / run_dir.CONFIG)
+    metric = build_metric(config.get("evaluation") or {"type": "kitti"})
+    ending = f"_{metric.main}"
+    classes = [name.removesuffix(ending) for name in rows[0] if name and name.endswith(ending)]
+    state = _optional(folder / run_dir.STATE) or {}
+    return RunRecord(folder, rows, rounds, classes, metric, config, state)
 
 
 def _read_round(folder: Path, row: dict[str, str]) -> RoundRecord:
     index = int(float(row["round"]))
-    place = folder / f"round_{index:02d}"
-    picture = place / "picks.png"
+    place = run_dir.round_dir(folder, index)
+    picture = place / run_dir.PICKS
     return RoundRecord(
         number=index,
         folder=place,
         row=row,
-        selection=_optional(place / "selection.json"),
-        metrics=_optional(place / "metrics.json"),
+        selection=_optional(place / run_dir.SELECTION),
+        metrics=_optional(place / run_dir.METRICS),
         picture=picture if picture.is_file() else None,
     )
 

@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from kecor.acquisition import Entropy, build_acquisition, validate_selection
-from kecor.acquisition.kecor import CURVE, Kecor
-from kecor.acquisition.uncertainty import class_entropy
+from kecor.acquisition.kecor import Kecor
+from kecor.acquisition.uncertainty.measures import class_entropy
 from kecor.errors import ConfigError, SelectionError
 from kecor.ntk import ObservedKernel
+from kecor.ntk.diagnostics import N_LOSSES
 from kecor.structures import Budget, Detections, FrameSet
-from kecor.visualization.wording import INFO
 from tests.acquisition.worlds import take, with_copy, world
 
 POOL, LABELLED = world(24, seed=1), world(12, seed=2, prefix="l", labelled=True)
@@ -98,10 +98,10 @@ def test_info_tells_what_the_report_explains(kernel):
     terms = {f"{term}_gain_{part}" for term in ("rate", "entropy") for part in ("sum", "mean")}
     terms |= {"overlap_with_top_entropy", "sigma", "kernel_scale", "diagnostics"}
     assert set(info) == terms | (set() if kernel == "linear" else of_proxy)
-    assert terms | of_proxy | parts <= set(INFO)
+    assert terms | of_proxy | parts <= set(Kecor.terms)
     assert parts <= set(info["diagnostics"]) <= parts | {"probe"}
     if kernel != "linear":
-        assert CURVE // 2 <= len(info["proxy_losses"]) <= CURVE
+        assert N_LOSSES // 2 <= len(info["proxy_losses"]) <= N_LOSSES
         assert info["proxy_losses"][0] == pytest.approx(info["proxy_loss_first"], rel=1e-5)
         assert info["proxy_losses"][-1] < info["proxy_losses"][0]
     assert info["diagnostics"]["variance_after"] < info["diagnostics"]["variance_before"]
@@ -191,8 +191,8 @@ def test_only_picks_are_observed(monkeypatch):
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])
 @pytest.mark.parametrize("options", [{}, {"arrangement": "flatten"}, {"kernel": "laplace"}, {"rank": 64}], ids=str)
 def test_of_copies_one_is_picked_however_the_pool_is_cut(precision, options, monkeypatch):
-    monkeypatch.setattr("kecor.ntk.observed.BLOCK_BYTES", 1 << 20)
-    monkeypatch.setattr("kecor.ntk.frames.FEW_VALUES", 5 * 48)
+    monkeypatch.setattr("kecor.ntk.pool_kernel.BLOCK_BYTES", 1 << 20)
+    monkeypatch.setattr("kecor.ntk.roi_frames.FEW_VALUES", 5 * 48)
     pool = take(POOL, np.flatnonzero(POOL.feats["roi_mask"].any(1)))  # frames without RoIs are copies of each other
     n = len(pool)
     for row in range(n):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from kecor.acquisition.kecor import Kecor
-from kecor.acquisition.uncertainty import class_entropy
+from kecor.acquisition.uncertainty.measures import class_entropy
 from kecor.ntk import frame_kernel
 from kecor.structures import Budget, FrameSet
 from tests.acquisition.worlds import detections

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from kecor.active.feature_store import RECORD
+from kecor.frame_sets.store import RECORD
 from tests.active.tiny import tiny_config, write_config, write_tiny_set
 
 ROOT = Path(__file__).parents[2]

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from kecor.active import run, stages
+from kecor.active import stages
+from kecor.active.loop import run
 from kecor.ntk.diagnostics import kernel_drift
 from tests.active.tiny import tiny_config, write_tiny_set
 
@@ -42,7 +43,7 @@ def test_the_second_round_tells_the_drift_since_the_first_also_when_it_is_chosen
         return following
 
     with monkeypatch.context() as patch:
-        patch.setitem(stages.STAGES, "select", killed_in_round_1)
+        patch.setitem(stages.STAGE_FUNCTIONS, "select", killed_in_round_1)
         with pytest.raises(KeyboardInterrupt):
             make_run(config, tmp_path / "killed")
     assert selections(tmp_path / "killed")[1]["info"]["diagnostics"]["drift"] == second["drift"]
@@ -65,7 +66,7 @@ def test_a_round_before_without_a_probe_leaves_it_out(config, tmp_path, monkeypa
         path.write_text(json.dumps(record))
         return following
 
-    monkeypatch.setitem(stages.STAGES, "label", forgetting)
+    monkeypatch.setitem(stages.STAGE_FUNCTIONS, "label", forgetting)
     make_run(config, tmp_path)
     first, second = (record["info"] for record in selections(tmp_path))
     assert removed not in (first if removed == "diagnostics" else first["diagnostics"])

@@ -7,10 +7,8 @@ import pytest
 import torch
 
 from kecor.acquisition import build_acquisition
-from kecor.active import run
-from kecor.active.finished_round import finished_round
-from kecor.active.frame_files import write_frames
-from kecor.active.frame_pairs import read_pair
+from kecor.active.loop import run
+from kecor.frame_sets.pairs import read_pair
 from kecor.structures import Budget
 from tests.active.tiny import tiny_config, write_tiny_set
 
@@ -39,12 +37,11 @@ def test_a_round_is_chosen_by_its_passes_and_can_be_chosen_from_again(data, tmp_
     assert len(record["ids"]) == 2
     assert all(gain > 0 for gain in record["gains"])
 
-    for part, frames in zip(("pool", "labelled"), finished_round(tmp_path / "run", 0)):
+    method, place = build_acquisition(section), tmp_path / "run" / "round_00" / "pool"
+    pool, labelled = read_pair(place / "unlabelled", place / "labelled", method.needs, name)
+    for frames in (pool, labelled):
         assert frames.feats.keys() == {"roi_mask", "roi_scores", "pass_logits", "pass_boxes"}
         assert frames.feats["pass_boxes"].shape == (len(frames), 8, 3, 7)
-        write_frames(tmp_path / part, frames)
-    method = build_acquisition(section)
-    pool, labelled = read_pair(tmp_path / "pool", tmp_path / "labelled", method.needs, name)
     again = method.select(pool, labelled, Budget(2.0), np.random.default_rng(0))
     assert pool.ids[again.indices].tolist() == record["ids"]
     np.testing.assert_allclose(again.gains, record["gains"])

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from kecor.active import run, stages
-from kecor.active.opening import initial_frames
+from kecor.active import stages
+from kecor.active.loop import run
+from kecor.active.run import initial_frames
 from kecor.active.summary import summary_table
 from kecor.datasets import KittiDataset
 from kecor.engine.checkpoints import read_checkpoint

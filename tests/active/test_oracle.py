@@ -7,36 +7,43 @@ from kecor.structures import Frame
 
 
 class Labels:
-    """Frame "n" has n boxes; remembers whose labels were read; frame "bad" has a label file that is none."""
+    """Frame "n" has n boxes; remembers whose labels and whose clouds were read; frame "bad" has a faulty label file."""
 
     def __init__(self):
-        self.read_labels = []
+        self.labels, self.clouds = [], []
 
     def read(self, frame_id, labels=True):
-        if not labels:
-            return Frame(frame_id, np.zeros((1, 4), np.float32))
-        self.read_labels.append(frame_id)
+        self.clouds.append(frame_id)
+        known = self.read_labels(frame_id) if labels else ()
+        return Frame(frame_id, np.zeros((1, 4), np.float32), *known)
+
+    def read_labels(self, frame_id):
+        self.labels.append(frame_id)
         if frame_id == "bad":
             raise DataError("bad.txt")
-        boxes = np.ones((int(frame_id), 7), np.float32)
-        return Frame(frame_id, np.zeros((1, 4), np.float32), boxes, np.full(len(boxes), "Car"))
+        return np.ones((int(frame_id), 7), np.float32), np.full(int(frame_id), "Car")
 
 
 def test_labels_are_shown_only_once_they_are_bought():
-    data = Labels()
-    oracle = SimulatedOracle(data, bought=["5"])
-    assert len(oracle.read("5").boxes) == 5
+    data, rounds = Labels(), [["5"]]
+    oracle = SimulatedOracle(data, rounds)
+    assert len(oracle.read("5").boxes) == len(oracle.read_labels("5")[0]) == 5
+    for read in (oracle.read, oracle.read_labels):
+        with pytest.raises(LookupError, match="frame 3"):
+            read("3")
+    assert len(oracle.read_unlabelled("3").boxes) == 0
+    assert data.labels == ["5", "5"]
+    assert list(oracle.buy(["3", "0", "2"]).items()) == [("3", 3), ("0", 0), ("2", 2)]
     with pytest.raises(LookupError, match="frame 3"):
         oracle.read("3")
-    assert len(oracle.read_unlabelled("3").boxes) == 0
-    assert data.read_labels == ["5"]
-    assert list(oracle.label(["3", "0", "2"]).items()) == [("3", 3), ("0", 0), ("2", 2)]
+    rounds.append(["3", "0", "2"])
     assert len(oracle.read("3").boxes) == 3
 
 
-def test_a_purchase_with_an_unreadable_label_buys_nothing():
-    oracle = SimulatedOracle(Labels())
+def test_buying_reads_no_cloud_and_fails_whole_on_an_unreadable_label():
+    data = Labels()
+    oracle = SimulatedOracle(data, [])
+    oracle.buy(["3", "2"])
+    assert data.clouds == []
     with pytest.raises(DataError):
-        oracle.label(["3", "bad"])
-    with pytest.raises(LookupError):
-        oracle.read("3")
+        oracle.buy(["3", "bad"])

@@ -1,16 +1,18 @@
 """The pool pass with a detector whose every answer is known beforehand."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from kecor.active import feature_store, pool_pass
-from kecor.active.choose import NEEDS
+from kecor.active import pool_pass
 from kecor.active.oracle import SimulatedOracle
-from kecor.active.pool_pass import frame_sets, stored_detections
+from kecor.active.purchase import NEEDS
 from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.errors import CheckpointError
+from kecor.frame_sets import store
+from kecor.frame_sets.files import read_frames
 from kecor.structures import Detections, Frame, FrameOutputs
 
 IDS = [f"{i:03d}" for i in range(7)]
@@ -24,9 +26,11 @@ class Data:
     """Every frame holds one car at CAR, shifted by its number along y."""
 
     def read(self, frame_id, labels=True):
-        box = CAR + np.float32([0, int(frame_id), 0, 0, 0, 0, 0])
         points = np.zeros((5, 4), np.float32)
-        return Frame(frame_id, points, box[None], np.array(["Car"])) if labels else Frame(frame_id, points)
+        return Frame(frame_id, points, *self.read_labels(frame_id)) if labels else Frame(frame_id, points)
+
+    def read_labels(self, frame_id):
+        return (CAR + np.float32([0, int(frame_id), 0, 0, 0, 0, 0]))[None], np.array(["Car"])
 
 
 def outputs_of(frame_id):
@@ -63,19 +67,23 @@ def described(monkeypatch):
 
     monkeypatch.setattr(pool_pass, "describe_batches", describe)
     monkeypatch.setattr(pool_pass, "Samples", Plain)
-    monkeypatch.setattr(feature_store, "CHUNK", 4)
+    monkeypatch.setattr(store, "CHUNK", 4)
     return seen
 
 
-def make_pass(folder, needs, load=lambda: outputs_of):
-    oracle = SimulatedOracle(Data(), bought=IDS[5:])
+DATA = SimpleNamespace(classes=CLASSES)
+
+
+def make_pass(folder, needs, load=lambda: outputs_of, ids=IDS, labelled=False):
+    oracle = SimulatedOracle(Data(), [IDS[5:]])
     settings = {"device": "cpu", "batch_size": 2, "n_rois": N_ROIS, "amp": "none", "dropout": PASSES, "progress": False}
-    return oracle, pool_pass.pool_pass(load, oracle, IDS, folder, frozenset(needs), None, **settings)
+    pool_pass.pool_pass(load, oracle, ids, folder, frozenset(needs), DATA, labelled=labelled, **settings)
+    return read_frames(folder)
 
 
-def test_frame_sets_hold_what_the_detector_said(tmp_path, described):
-    oracle, store = make_pass(tmp_path, NEEDS)
-    pool, labelled = frame_sets(store, 5, oracle, CLASSES)
+def test_a_frame_set_holds_what_the_detector_said(tmp_path, described):
+    pool = make_pass(tmp_path / "unlabelled", NEEDS, ids=IDS[:5])
+    labelled = make_pass(tmp_path / "labelled", NEEDS, ids=IDS[5:], labelled=True)
     assert list(pool.ids) + list(labelled.ids) == IDS
     for part in (pool, labelled):
         for row, frame_id in enumerate(part.ids):
@@ -96,12 +104,10 @@ def test_frame_sets_hold_what_the_detector_said(tmp_path, described):
     assert pool.feats["roi_features"].dtype == np.float16
     assert pool.feats["pass_boxes"].shape == (5, N_ROIS, 3, 7)
     assert "targets" not in pool.feats
-    assert not {"roi_boxes", "roi_labels"} & pool.feats.keys()
 
 
 def test_targets_are_those_of_the_rois_against_the_bought_labels(tmp_path, described):
-    oracle, store = make_pass(tmp_path, {"roi_features"})
-    _, labelled = frame_sets(store, 5, oracle, CLASSES)
+    labelled = make_pass(tmp_path, {"roi_features"}, ids=IDS[5:], labelled=True)
     targets = labelled.feats["targets"]  # frame 005 has no RoI, frame 006 one, on its car
     assert targets.shape == (2, N_ROIS, len(CLASSES) + 7)
     np.testing.assert_allclose(targets[1, 0], [1, 0, 0, 0, 0, 0, 0, 0, 0], atol=1e-5)
@@ -111,8 +117,8 @@ def test_targets_are_those_of_the_rois_against_the_bought_labels(tmp_path, descr
 
 @pytest.mark.parametrize("need", sorted(NEEDS))
 def test_only_what_is_needed_is_kept(tmp_path, described, need):
-    oracle, store = make_pass(tmp_path, {need})
-    pool, labelled = frame_sets(store, 5, oracle, CLASSES)
+    pool = make_pass(tmp_path / "unlabelled", {need})
+    labelled = make_pass(tmp_path / "labelled", {need}, ids=IDS[5:], labelled=True)
     expected = {
         "roi_features": {"roi_features", "roi_mask", "roi_scores", "roi_logits"},
         "dropout_passes": {"pass_logits", "pass_boxes", "roi_mask", "roi_scores"},
@@ -121,7 +127,6 @@ def test_only_what_is_needed_is_kept(tmp_path, described, need):
     assert pool.feats.keys() == expected.get(need, set())
     assert ("targets" in labelled.feats) == (need == "roi_features")
     assert bool(pool.detections) == (need == "detections")
-    assert len(stored_detections(store)) == (len(IDS) if need == "detections" else 0)
 
 
 def test_a_killed_pass_goes_on_at_the_next_chunk_and_a_finished_one_needs_no_detector(tmp_path, described):

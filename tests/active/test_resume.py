@@ -26,8 +26,9 @@ LINES = ["round 1: evaluate done", "round 1: kecor selected", "round 1: label do
 
 def child(data: Path, folder: Path, kill_read: tuple[str, int] | None, kill_line: str | None) -> None:
     """One start of the run; it kills itself at a read or at a line of its log, when told to."""
-    from kecor.active import feature_store, run
+    from kecor.active.loop import run
     from kecor.datasets import KittiDataset
+    from kecor.frame_sets import store as feature_store
 
     torch.set_num_threads(1)
     feature_store.CHUNK = 3

@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from kecor.active import round_0, run
-from kecor.active.compare.methods import shared_config
+from kecor.active import round_0
+from kecor.active.loop import run
+from kecor.comparison.methods import shared_config
 from kecor.engine.checkpoints import read_checkpoint
 from kecor.errors import StateError
 from tests.active.tiny import tiny_config, write_tiny_set

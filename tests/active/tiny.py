@@ -10,8 +10,8 @@ import numpy as np
 import yaml
 
 from kecor.config import Config, parse_config
-from kecor.datasets.kitti_calib import Calibration, format_calibration
-from kecor.datasets.kitti_labels import KittiObjects, format_objects
+from kecor.datasets.kitti.calibration import Calibration, format_calibration
+from kecor.datasets.kitti.labels import KittiObjects, format_objects
 from kecor.geometry.boxes import rotate_points
 
 SIZES = {"Car": (3.9, 1.6, 1.56), "Pedestrian": (0.8, 0.6, 1.73)}

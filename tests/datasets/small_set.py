@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kecor.datasets.kitti_calib import Calibration, format_calibration
+from kecor.datasets.kitti.calibration import Calibration, format_calibration
 
 CALIB = Calibration(
     p2=np.array([[700.0, 0, 600, 45], [0, 700, 180, -0.3], [0, 0, 1, 0.005]]),

@@ -41,7 +41,7 @@ def group(points: Tensor, features: Tensor, centre: Tensor, radius: float, sampl
 
 
 class PlainSetAbstraction(nn.Module):
-    """Has the parameters of a :class:`~kecor.detectors.set_abstraction.SetAbstraction`."""
+    """Has the parameters of a :class:`~kecor.detectors.layers.set_abstraction.SetAbstraction`."""
 
     def __init__(self, layer: nn.Module):
         super().__init__()
@@ -65,7 +65,7 @@ class PlainSetAbstraction(nn.Module):
 
 
 class PlainKeypoints(nn.Module):
-    """Has the parameters of a :class:`~kecor.detectors.voxel_set_abstraction.VoxelSetAbstraction`."""
+    """Has the parameters of a :class:`~kecor.detectors.stages.voxel_set_abstraction.VoxelSetAbstraction`."""
 
     def __init__(self, pfe: nn.Module):
         super().__init__()
@@ -97,7 +97,7 @@ class PlainKeypoints(nn.Module):
 
 
 class PlainPointHead(nn.Module):
-    """Has the parameters of a :class:`~kecor.detectors.point_head.PointHead`."""
+    """Has the parameters of a :class:`~kecor.detectors.stages.point_head.PointHead`."""
 
     def __init__(self, head: nn.Module):
         super().__init__()
@@ -114,7 +114,7 @@ class PlainPointHead(nn.Module):
 
 
 class PlainRoiHead(nn.Module):
-    """Has the parameters of a :class:`~kecor.detectors.roi_grid_head.RoiGridHead`."""
+    """Has the parameters of a :class:`~kecor.detectors.stages.roi_grid_head.RoiGridHead`."""
 
     def __init__(self, head: nn.Module):
         super().__init__()

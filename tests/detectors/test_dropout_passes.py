@@ -9,7 +9,7 @@ import torch
 from kecor import ops
 from kecor.detectors import Detector, build_detector
 from kecor.detectors.dropout_passes import FIRST_HEAD, SECOND_HEAD, DropoutPasses
-from kecor.detectors.roi_frame import decode_residuals
+from kecor.detectors.targets.roi_frame import decode_residuals
 from kecor.errors import KecorError
 from tests.detectors.plain_pv_rcnn import randomise
 from tests.detectors.synthetic import (

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from kecor.detectors.post_processing import best
-from kecor.detectors.roi_targets import canonical_residuals, roi_targets
+from kecor.detectors.targets.proxy_targets import proxy_targets
+from kecor.detectors.targets.roi_frame import canonical_residuals
 from kecor.ops.roi_pool import pool_bev
 
 CELL, ORIGIN = (0.4, 0.5), (2.0, -10.0)
@@ -53,7 +54,7 @@ def test_targets_of_an_exact_an_offset_and_a_missed_region():
     far = gt[0].copy()
     far[:2] += np.float32(1.2) * np.array([np.cos(0.5), np.sin(0.5)], np.float32)  # IoU 2.8 / 5.2
     rois = np.stack([gt[0], shifted, far, gt[1], gt[1] + 20])
-    targets = roi_targets(rois, np.array([0, 0, 0, 2, 1]), gt, np.array([0, 1]), 3)
+    targets = proxy_targets(rois, np.array([0, 0, 0, 2, 1]), gt, np.array([0, 1]), 3)
     assert targets.shape == (5, 10)
     assert targets.dtype == np.float32
     np.testing.assert_allclose(targets[0], [1] + [0] * 9, atol=1e-5)
@@ -66,8 +67,8 @@ def test_targets_of_an_exact_an_offset_and_a_missed_region():
 def test_targets_without_boxes_or_regions():
     boxes = np.array([[10, 5, -1, 4, 2, 1.5, 0.5]], np.float32)
     none, no_labels = np.zeros((0, 7), np.float32), np.zeros(0, np.int64)
-    assert roi_targets(none, no_labels, boxes, np.array([0]), 3).shape == (0, 10)
-    assert not roi_targets(boxes, np.array([0]), none, no_labels, 3).any()
+    assert proxy_targets(none, no_labels, boxes, np.array([0]), 3).shape == (0, 10)
+    assert not proxy_targets(boxes, np.array([0]), none, no_labels, 3).any()
 
 
 def test_canonical_residuals_do_not_change_when_the_scene_is_turned():
@@ -79,13 +80,13 @@ def test_canonical_residuals_do_not_change_when_the_scene_is_turned():
     angle = 1.1
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     turned = []
-    for array in (rois, boxes):
+    for array in (boxes, rois):
         array = array.copy()
         array[:, :2] = array[:, :2] @ turn.T
         array[:, 6] += angle
-        turned.append(array)
-    expected = canonical_residuals(rois, boxes)
-    np.testing.assert_allclose(canonical_residuals(*turned), expected, atol=1e-9)
+        turned.append(torch.from_numpy(array))
+    expected = canonical_residuals(torch.from_numpy(boxes), torch.from_numpy(rois)).numpy()
+    np.testing.assert_allclose(canonical_residuals(*turned).numpy(), expected, atol=1e-9)
     assert (np.abs(expected[:, 6]) <= np.pi / 2).all()
     reached = rois[:, 0] + np.hypot(rois[:, 3], rois[:, 4]) * (
         expected[:, 0] * np.cos(rois[:, 6]) - expected[:, 1] * np.sin(rois[:, 6])

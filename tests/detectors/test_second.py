@@ -8,7 +8,8 @@ import yaml
 from mmengine.optim import OptimWrapper
 
 from kecor import ops
-from kecor.detectors import box_coder, build_detector
+from kecor.detectors import build_detector
+from kecor.detectors.targets import box_coder
 from kecor.errors import ConfigError, KecorError
 from tests.detectors.published import second_kitti
 from tests.detectors.synthetic import (

@@ -7,7 +7,7 @@ from mmengine.model import BaseModel
 
 from kecor.config import DataConfig, VoxelConfig
 from kecor.datasets import KittiDataset
-from kecor.engine.evaluate import evaluate, result_table
+from kecor.engine.evaluate import evaluate
 from kecor.errors import DataError
 from kecor.evaluation import KittiMetric
 from kecor.structures import Detections
@@ -69,21 +69,3 @@ def test_a_split_without_frames(dataset):
     empty.ids = []
     with pytest.raises(DataError, match=r"split 'val' of .* has no frame"):
         run(empty, Oracle(dataset))
-
-
-def test_the_table_shows_every_class_in_space_and_from_above():
-    ap = {key: {"R40": [90.0, 80.0, None]} for key in ("3d", "bev", "bbox", "aos")}
-    lines = result_table({"strict": {"Car": ap, "Cyclist": ap}, "loose": {"Car": ap, "Cyclist": ap}}).splitlines()
-    assert lines[0].split() == ["class", "AP", "R40", "overlap", "easy", "moderate", "hard"]
-    rows = [line.split() for line in lines[2:]]
-    assert rows[0] == ["Car", "3d", "0.70", "90.00", "80.00", "-"]
-    assert [row[:3] for row in rows] == [
-        ["Car", "3d", "0.70"],
-        ["Car", "bev", "0.70"],
-        ["Cyclist", "3d", "0.50"],
-        ["Cyclist", "bev", "0.50"],
-        ["Car", "3d", "0.50"],
-        ["Car", "bev", "0.50"],
-        ["Cyclist", "3d", "0.25"],
-        ["Cyclist", "bev", "0.25"],
-    ]

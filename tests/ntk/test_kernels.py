@@ -71,8 +71,8 @@ def test_neither_chunks_nor_segments_matter(name, rank, arrangement, monkeypatch
     kernel, frames = make(name, frame_set(n=9), arrangement, rank=rank)
     expected = gram_of(kernel, frames)
     for few in (1, 2 * 4 * 6, 4 * 4 * 6):
-        monkeypatch.setattr("kecor.ntk.frames.FEW_VALUES", few)
-        monkeypatch.setattr("kecor.ntk.frames.MANY_VALUES", few)
+        monkeypatch.setattr("kecor.ntk.roi_frames.FEW_VALUES", few)
+        monkeypatch.setattr("kecor.ntk.roi_frames.MANY_VALUES", few)
         monkeypatch.setattr("kecor.ntk.kernels.SEGMENT", few)
         np.testing.assert_allclose(gram_of(kernel, frames), expected, rtol=1e-12, atol=1e-12 * expected.max())
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from scipy.spatial import cKDTree
 
 from kecor import ops
-from kecor.ops.in_torch import chunks
+from kecor.ops import chunks
 from tests.ops import clouds
 
 CLOUDS = clouds.degenerate() | {"a street": clouds.street(300)}

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from kecor import ops
-from kecor.ops.in_torch.furthest_point import furthest_point_order
+from kecor.ops.furthest_point import furthest_point_order_torch
 from tests.ops import clouds
 
 CLOUDS = clouds.degenerate() | {"a street": clouds.street(300)}
@@ -36,7 +36,7 @@ def test_equals_a_plain_loop(name, n):
 def test_a_cloud_of_several_blocks():
     points = clouds.street(5000)
     rows = ops.furthest_point_sample(points, 700)
-    assert rows.tolist() == furthest_point_order(points, 700).tolist()
+    assert rows.tolist() == furthest_point_order_torch(points, 700).tolist()
     nearest = torch.cdist(points.double(), points[rows].double()).amin(1)
     assert nearest.max() <= (points[rows[-1]] - points[rows[:-1]]).norm(dim=1).amin() + 1e-5  # it covers the cloud
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kecor.datasets.kitti import KittiDataset
-from kecor.datasets.kitti_calib import format_calibration
-from kecor.datasets.kitti_labels import format_objects, read_objects
+from kecor.datasets.kitti.calibration import format_calibration
+from kecor.datasets.kitti.dataset import KittiDataset
+from kecor.datasets.kitti.labels import format_objects, read_objects
 from kecor.errors import DataError
 from kecor.ops import count_points_in_boxes, iou_bev
 from kecor.simulation import write_dataset
-from kecor.simulation.compare import count, draw, table
 from kecor.simulation.frames import CALIBRATION, simulate
+from kecor.simulation.realism import count, draw, table
 from tests.shared import shared_data
 
 GROWN = np.array([0, 0, 0, 0.1, 0.1, 0.1, 0])

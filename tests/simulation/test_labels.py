@@ -3,17 +3,17 @@
 import numpy as np
 import pytest
 
-from kecor.datasets.kitti_images import DEFAULT_IMAGE_SIZE
-from kecor.datasets.kitti_labels import DONT_CARE
+from kecor.datasets.kitti.images import DEFAULT_IMAGE_SIZE
+from kecor.datasets.kitti.labels import DONT_CARE
 from kecor.ops import points_in_boxes
-from kecor.simulation import clutter
 from kecor.simulation.frames import CALIBRATION, sweep
-from kecor.simulation.ground import Ground
 from kecor.simulation.labels import Sight, label, project
-from kecor.simulation.meshes import Surface, block
-from kecor.simulation.scenes import finish
+from kecor.simulation.objects import clutter
+from kecor.simulation.objects.meshes import Surface, block
+from kecor.simulation.scenes.ground import Ground
+from kecor.simulation.scenes.scene import finish
+from kecor.simulation.scenes.site import Site
 from kecor.simulation.sensor import MOUNT_HEIGHT
-from kecor.simulation.site import Site
 
 CAR = np.array([3.9, 1.6, 1.5])
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from kecor.simulation.casting import Caster
-from kecor.simulation.ground import Ground, fitted_ground
-from kecor.simulation.meshes import Surface, block
+from kecor.simulation.objects.meshes import Surface, block
+from kecor.simulation.scenes.ground import Ground, fitted_ground
 from kecor.simulation.sensor import MOUNT_HEIGHT, RANGE_NOISE, Hits, beam_table, measure, rays, return_probability
 
 FLAT = Ground(np.array([0.0, 0.0, -MOUNT_HEIGHT]))

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from kecor.acquisition.kecor import Kecor
 from kecor.ntk.diagnostics import diagnose, kernel_drift
 from kecor.structures import Detections, Frame
 from kecor.visualization.bird_eye import draw_picks
@@ -87,7 +88,7 @@ def selection(number: int, method: str, note: str | None) -> dict:
     ids = [f"{number}{i:05d}" for i in range(20)]
     gains = [2.5 - i / 9 for i in range(20)]
     counts = [2 + i % 7 for i in range(20)]
-    return {"ids": ids, "gains": gains, "method": method, "predicted_boxes": counts, "info": info}
+    return {"ids": ids, "gains": gains, "method": method, "predicted_boxes": counts, "info": info, "terms": Kecor.terms}
 
 
 def kernel_info(number: int) -> dict:

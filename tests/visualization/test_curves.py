@@ -5,6 +5,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
+from kecor.evaluation.kitti.metric import KittiMetric
 from kecor.visualization.curves import draw_curves, write_curve
 from tests.visualization.fake_run import CLASSES, summary_row
 
@@ -43,7 +44,7 @@ def test_an_unknown_column_or_axis_is_an_error_that_names_it():
 
 @pytest.mark.parametrize("rows", [ROWS, TEXT, ROWS[:1], [summary_row(0), summary_row(0)]])
 def test_write_curve_writes_a_picture_even_of_one_round(tmp_path, rows):
-    write_curve(rows, tmp_path / "curve.png", CLASSES)
+    write_curve(rows, tmp_path / "curve.png", CLASSES, KittiMetric.panels)
     image = imread(tmp_path / "curve.png")
     assert image.shape[1] > image.shape[0] > 300
     assert image[..., :3].std() > 0.02

@@ -215,7 +215,7 @@ def test_numbers_in_words():
         None,
     ]
     assert [counted(n, "box", "boxes") for n in (1, 0, 1234)] == ["1 box", "0 boxes", "1,234 boxes"]
-    nested = info_rows({"fit": {"ok": True, "loss": float("nan")}, "k": 3})
-    assert info_rows({"probe": {"ids": ["a"], "gram": [[1.0]]}}) == []
-    assert info_rows({"probe": 3}) == [["probe", "3", None]]
+    nested = info_rows({"fit": {"ok": True, "loss": float("nan")}, "k": 3}, {})
+    assert info_rows({"probe": {"ids": ["a"], "gram": [[1.0]]}}, {}) == []
+    assert info_rows({"probe": 3}, {}) == [["probe", "3", None]]
     assert nested == [["fit: ok", "yes", None], ["fit: loss", None, None], ["k", "3", None]]

@@ -1,0 +1,1 @@
+"""Methods that choose frames unlike each other."""

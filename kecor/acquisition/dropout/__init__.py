@@ -1,0 +1,1 @@
+"""Methods that compare several dropout passes of the detector."""

@@ -1,0 +1,1 @@
+"""Methods that work on gradients of the detector's last layer."""

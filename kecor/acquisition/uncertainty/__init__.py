@@ -1,0 +1,1 @@
+"""Methods that rank frames by the predicted class distributions of their boxes."""

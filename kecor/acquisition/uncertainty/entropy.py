@@ -1,0 +1,29 @@
+"""Frames whose boxes the detector is least sure of."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kecor.acquisition.base import take_best
+from kecor.acquisition.uncertainty.measures import aggregation_named, box_entropies, frame_scores
+from kecor.registry import ACQUISITIONS
+from kecor.structures import Budget, FrameSet, Selection
+
+
+@ACQUISITIONS.register_module("entropy")
+class Entropy:
+    """Highest class entropy of boxes first; see :func:`~kecor.acquisition.uncertainty.measures.box_entropies`.
+
+    Args:
+        aggregation: how the entropies of a frame's boxes become one score: ``mean``, ``sum`` or ``max``. A frame
+            without boxes scores 0.
+    """
+
+    needs = frozenset({"detections"})
+
+    def __init__(self, aggregation: str = "mean") -> None:
+        self.aggregate = aggregation_named(aggregation)
+
+    def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
+        """See :class:`~kecor.acquisition.base.Acquisition`. Frames of equal score stand in the order of their ids."""
+        return take_best(frame_scores(pool, "entropy", box_entropies, self.aggregate), pool, budget)

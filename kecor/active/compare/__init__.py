@@ -1,1 +1,0 @@
-"""Methods compared at equal budgets, over seeds."""

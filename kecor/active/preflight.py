@@ -1,0 +1,90 @@
+"""Checks before a run starts: budget, splits, and the files a resumed run needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from kecor import run_dir
+from kecor.active.state import DONE, NEW_RUN, State
+from kecor.config import Config
+from kecor.datasets.base import Dataset
+from kecor.errors import ConfigError, StateError
+from kecor.structures import Budget
+
+
+def checked_budget(config: Config) -> Budget:
+    """What one round may spend.
+
+    Raises:
+        ConfigError: it, or another number of the section ``active``, or the seed is out of its range.
+    """
+    active = config.active
+    lowest = {"seed": (config.seed, 0), "active.initial": (active.initial, 1)}
+    lowest |= {"active.rounds": (active.rounds, 0), "active.n_rois": (active.n_rois, 1)}
+    lowest |= {"active.dropout_passes": (active.dropout_passes, 2)}
+    for key, (value, least) in lowest.items():
+        if value < least:
+            raise ConfigError(f"{key}: {value} is below {least}")
+    if not 0 < active.dropout_rate < 1:
+        raise ConfigError(f"active.dropout_rate: {active.dropout_rate} does not lie between 0 and 1")
+    try:
+        return Budget(active.amount, active.cost_frame, active.cost_box)
+    except ValueError as error:
+        raise ConfigError(f"active.amount, active.cost_frame, active.cost_box: {error}") from error
+
+
+def check_splits(config: Config, train_set: Dataset, val_set: Dataset, log: Callable[[str], None]) -> None:
+    """Raise ConfigError when a split is too small; say so when the two share frames."""
+    active, data = config.active, config.data
+    if active.initial > len(train_set.ids):
+        raise ConfigError(
+            f"active.initial: {active.initial} frames wanted, the split {data.train_split!r} has {len(train_set.ids)}"
+        )
+    if not val_set.ids:
+        raise ConfigError(f"data.val_split: the split {data.val_split!r} has no frame")
+    both = set(train_set.ids) & set(val_set.ids)
+    if both:
+        log(
+            f"warning: {len(both)} frames, {min(both)} among them, are both in {data.train_split!r} and in "
+            f"{data.val_split!r}: the numbers will flatter the detector"
+        )
+
+
+def has_run(work_dir: Path, resume: bool) -> bool:
+    """Whether there is a run to resume.
+
+    Raises:
+        StateError: there is one and ``resume`` is not set, or there are rounds whose state is gone.
+    """
+    path = work_dir / run_dir.STATE
+    if path.exists() and not resume:
+        raise StateError(f"{path}: a run was begun here; continue it with --resume, {NEW_RUN}")
+    rounds = sorted(work_dir.glob(run_dir.ROUNDS))
+    if rounds and not path.exists():
+        backup = work_dir / run_dir.STATE_BACKUP
+        advice = f"copy {backup.name} to it and use --resume" if backup.exists() else "restore it"
+        raise StateError(f"{path} is missing, but {rounds[0].name} exists; {advice}, {NEW_RUN}")
+    return path.exists()
+
+
+def check_files(state: State, config: Config, work_dir: Path) -> None:
+    """Raise StateError when a file of a finished stage is missing that the run still needs; the message names it."""
+    number, stage, cold = state.round, state.stage, config.active.start == "cold"
+    here = run_dir.round_dir(work_dir, number)
+    evaluated = [k for k, seconds in enumerate(state.seconds) if "evaluate" in seconds]
+    needed = [run_dir.round_dir(work_dir, k) / run_dir.METRICS for k in evaluated]
+    if stage != DONE and (cold or number == 0):
+        needed.append(work_dir / run_dir.INITIAL_WEIGHTS)
+    if stage in ("evaluate", "pool", "select") or (stage == "label" and not cold):
+        needed.append(here / run_dir.CHECKPOINT)
+    if stage == "train" and number > 0 and not cold:
+        needed.append(run_dir.round_dir(work_dir, number - 1) / run_dir.CHECKPOINT)
+    if stage == "label":
+        needed.append(here / run_dir.SELECTION)
+    for path in needed:
+        if not path.is_file():
+            raise StateError(
+                f"{path} is missing: {run_dir.STATE} says that the stage which wrote it is finished, and the run needs "
+                f"it; restore the file, {NEW_RUN}"
+            )

@@ -1,0 +1,144 @@
+"""A run: its settings, the objects they describe and where it stands; begun anew or resumed from its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from kecor import run_dir
+from kecor.acquisition import Acquisition, build_acquisition
+from kecor.active.oracle import SimulatedOracle
+from kecor.active.preflight import check_files, check_splits, checked_budget, has_run
+from kecor.active.purchase import checked_needs
+from kecor.active.state import ROUND_STAGES, State, digest_of_splits, load_state, settings_of
+from kecor.config import Config, dump_config
+from kecor.datasets import Dataset, build_dataset
+from kecor.detectors import Detector, build_detector, load_pretrained
+from kecor.engine import launch
+from kecor.engine.checkpoints import load_checkpoint, save_checkpoint
+from kecor.engine.device import autocast
+from kecor.engine.train import check_schedule
+from kecor.evaluation import Metric, build_metric
+from kecor.files import write_text
+from kecor.structures import Budget, FrameSet
+
+
+@dataclass
+class Run:
+    """A run: its settings, the objects they describe, and where it stands.
+
+    Attributes:
+        ids: frame ids of the training split, in its order.
+        frame_sets: number of a round and what its detector found in the unlabelled and the labelled frames; None
+            before they are read.
+    """
+
+    config: Config
+    work_dir: Path
+    device: str
+    launcher: str
+    progress: bool
+    log: Callable[[str], None]
+    ids: list[str]
+    val_set: Dataset
+    metric: Metric
+    acquisition: Acquisition
+    budget: Budget
+    needs: frozenset[str]
+    state: State
+    oracle: SimulatedOracle
+    frame_sets: tuple[int, FrameSet, FrameSet] | None = None
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the current round."""
+        return run_dir.round_dir(self.work_dir, self.state.round)
+
+    @property
+    def unlabelled(self) -> list[str]:
+        """Ids of the frames that are not labelled, in the order of the split."""
+        labelled = set(self.state.labelled)
+        return [frame_id for frame_id in self.ids if frame_id not in labelled]
+
+    def rng(self, stage: str) -> np.random.Generator:
+        """The generator of a stage of the current round."""
+        return stage_rng(self.state.seed, self.state.round, stage)
+
+    def detector(self, weights: Path) -> Detector:
+        """The configured detector with the weights of a checkpoint of ours."""
+        detector = build_detector(self.config.detector, self.config.data, seed=self.state.seed)
+        load_checkpoint(detector, weights)
+        return detector
+
+
+def stage_rng(seed: int, number: int, stage: str) -> np.random.Generator:
+    """A function of the seed, the round and the stage alone; ``stage`` is one of ROUND_STAGES or ``initial``."""
+    return np.random.default_rng([seed, number, (*ROUND_STAGES, "initial").index(stage)])
+
+
+def open_run(
+    config: Config,
+    work_dir: Path,
+    *,
+    device: str,
+    launcher: str,
+    resume: bool,
+    pretrained: Path | None,
+    progress: bool,
+    log: Callable[[str], None],
+) -> Run:
+    """Begin a run in ``work_dir``, or with ``resume`` continue the one that is there.
+
+    Raises:
+        ConfigError: a setting is out of its range. DataError: the data set cannot be read.
+        StateError: there is a run and ``resume`` is not set, or the one there cannot be resumed.
+    """
+    name = config.acquisition["type"]
+    acquisition, metric = build_acquisition(config.acquisition), build_metric(config.evaluation)
+    budget = checked_budget(config)
+    needs = checked_needs(acquisition, budget, name)
+    check_schedule(config.schedule)
+    autocast(device, config.schedule.amp)
+    train_set = build_dataset(config.data, config.data.train_split)
+    val_set = build_dataset(config.data, config.data.val_split)
+    check_splits(config, train_set, val_set, log)
+    log(f"{name}, seed {config.seed}: {len(train_set)} frames to buy from, {len(val_set)} to evaluate on; {work_dir}")
+
+    def begin() -> State:
+        """The state on disk, or that of a new run, whose first files are written."""
+        settings = settings_of(config, pretrained=str(pretrained) if pretrained else None)
+        splits = digest_of_splits(train_set.ids, val_set.ids)
+        if has_run(work_dir, resume):
+            state = load_state(work_dir, settings, splits)
+            check_files(state, config, work_dir)
+            log(f"resuming at round {state.round}, {state.stage}")
+            return state
+        boxes = SimulatedOracle(train_set).buy(initial_frames(train_set.ids, config))
+        _write_start(config, work_dir, pretrained)
+        state = State(settings, splits, config.seed, name, [], [], n_frames=len(train_set))
+        state.buy(boxes)
+        state.save(work_dir)
+        return state
+
+    state = launch.first_on_main(begin)
+    oracle = SimulatedOracle(train_set, state.frames)
+    common = (config, work_dir, device, launcher, progress, log)
+    return Run(*common, train_set.ids, val_set, metric, acquisition, budget, needs, state, oracle)
+
+
+def initial_frames(ids: list[str], config: Config) -> list[str]:
+    """The frames of round 0: at random by the seed alone, so that every method starts from the same ones."""
+    chosen = stage_rng(config.seed, 0, "initial").choice(sorted(ids), config.active.initial, replace=False)
+    return chosen.tolist()
+
+
+def _write_start(config: Config, work_dir: Path, pretrained: Path | None) -> None:
+    """Write the resolved config and the weights that every cold round starts from."""
+    detector = build_detector(config.detector, config.data, seed=config.seed)
+    if pretrained is not None:
+        load_pretrained(detector, pretrained)
+    write_text(work_dir / run_dir.CONFIG, dump_config(config))
+    save_checkpoint(detector, work_dir / run_dir.INITIAL_WEIGHTS)

@@ -1,0 +1,1 @@
+"""Measurements beside plain references, run by ``tools/benchmark.py``."""

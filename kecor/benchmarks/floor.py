@@ -1,0 +1,154 @@
+"""What work costs at least: operations recorded as they run, and the ceilings of the machine they run on."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_flatten, tree_map_only
+from torch.utils.flop_counter import flop_registry
+
+from kecor.detectors.layers.sparse import SparseConvolution, SparseTensor
+
+LAYOUTS = (torch.contiguous_format, torch.channels_last)
+PRODUCTS = {"cpu": (1024, 2048), "cuda": (8192,)}
+"""Sizes of the square matrices whose product shows a device's rate."""
+
+
+@dataclass
+class Call:
+    """One convolution or matrix product.
+
+    Attributes:
+        flops: two for each product of an input and a weight.
+        moved: bytes of inputs, weights and output, each once.
+        dtype: of the output.
+        alone: for each memory layout to try, prepares the call on other values of the same shapes.
+    """
+
+    flops: float
+    moved: float
+    dtype: torch.dtype
+    alone: list[Callable[[], Callable[[], Any]]]
+
+
+class Recorder(TorchDispatchMode):
+    """Within it, ``calls`` gets every convolution and matrix product, however it came to run.
+
+    A sparse convolution of ``model`` is one call, whatever it does inside.
+    """
+
+    def __init__(self, model: nn.Module):
+        super().__init__()
+        self.calls: list[Call] = []
+        self._layers = [layer for layer in model.modules() if isinstance(layer, SparseConvolution)]
+        self._inside = False
+
+    def __enter__(self) -> Recorder:
+        self._hooks = [layer.register_forward_pre_hook(self._enter) for layer in self._layers]
+        self._hooks += [layer.register_forward_hook(self._leave) for layer in self._layers]
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        super().__exit__(*error)
+        for hook in self._hooks:
+            hook.remove()
+
+    def __torch_dispatch__(
+        self, function: Any, types: Any, args: tuple = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        out = function(*args, **kwargs)
+        if function.overloadpacket in flop_registry and not self._inside:
+            flops = flop_registry[function.overloadpacket](*args, **kwargs, out_val=out)
+            tensors = [value for value in tree_flatten((args, kwargs))[0] if isinstance(value, Tensor)]
+            shapes = tree_map_only(Tensor, lambda tensor: torch.empty_like(tensor, device="meta"), (args, kwargs))
+            layouts = LAYOUTS if args[0].ndim == 4 else LAYOUTS[:1]
+            alone = [partial(_prepared, function, *shapes, out.device, layout) for layout in layouts]
+            self.calls.append(Call(flops, _size(*tensors, out), out.dtype, alone))
+        return out
+
+    def _enter(self, layer: nn.Module, inputs: tuple[SparseTensor]) -> None:
+        self._inside = True
+
+    def _leave(self, layer: nn.Module, inputs: tuple[SparseTensor], out: SparseTensor) -> None:
+        self._inside = False
+        flops = 2.0 * pair_count(layer, out) * layer.in_channels * layer.out_channels
+        moved = _size(inputs[0].features, layer.weight, out.features)
+        self.calls.append(Call(flops, moved, out.features.dtype, [lambda: partial(layer, *inputs)]))
+
+
+def pair_count(layer: SparseConvolution, out: SparseTensor) -> int:
+    """Pairs of an active input and an active output that an offset of the kernel joins, by spconv's rulebook."""
+    rules = out.indice_dict[layer.indice_key]
+    if hasattr(rules, "indice_pair_num"):
+        joined = rules.indice_pair_num
+        if rules.is_subm:  # where only half of the offsets are listed, the others mirror them and the centre is apart
+            half = math.prod(rules.ksize) // 2
+            return 2 * int(joined[:half].sum()) + len(out.features)
+        return int(joined.sum())
+    return int((rules.pair_fwd >= 0).sum())
+
+
+def floor_seconds(calls: Iterable[Call], rates: dict[torch.dtype, float], bandwidth: float) -> float:
+    """Seconds ``calls`` take at least, to compute at ``rates`` (flop/s by type) or to move at ``bandwidth`` (B/s)."""
+    calls = list(calls)
+    computing = sum(call.flops / rates[call.dtype] for call in calls)
+    return max(computing, sum(call.moved for call in calls) / bandwidth)
+
+
+def alone_seconds(calls: Iterable[Call], device: str) -> list[float]:
+    """Seconds that each call takes by itself, in the memory layout in which it is faster."""
+    return [min(seconds(prepare(), device) for prepare in call.alone) for call in calls]
+
+
+def seconds(work: Callable[[], Any], device: str) -> float:
+    """Seconds that ``work()`` takes, what it leaves running on a GPU included."""
+    synchronise(device)
+    started = time.perf_counter()
+    work()
+    synchronise(device)
+    return time.perf_counter() - started
+
+
+def synchronise(device: str) -> None:
+    """Wait for a GPU."""
+    if torch.device(device).type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def flop_rate(dtype: torch.dtype, device: str) -> float:
+    """Flop/s of a large matrix product, the fastest of a few."""
+    rates = []
+    for n in PRODUCTS[torch.device(device).type]:
+        a, out = torch.ones(2, n, n, dtype=dtype, device=device)
+        rates += [2.0 * n**3 / seconds(partial(torch.mm, a, a, out=out), device) for _ in range(2)]
+    return max(rates)
+
+
+def copy_rate(device: str) -> float:
+    """Bytes/s, read and written, of a large copy."""
+    source, target = torch.ones(2, 1 << 26, device=device)
+    return 2.0 * _size(source) / min(seconds(partial(target.copy_, source), device) for _ in range(2))
+
+
+def _prepared(
+    function: Any, args: tuple, kwargs: dict[str, Any], device: torch.device, layout: torch.memory_format
+) -> Callable[[], Tensor]:
+    def filled(shape: Tensor) -> Tensor:
+        tensor = torch.empty_like(shape, device=device).normal_()
+        return tensor.to(memory_format=layout) if tensor.ndim == 4 else tensor
+
+    args, kwargs = tree_map_only(Tensor, filled, (args, kwargs))
+    return partial(function, *args, **kwargs)
+
+
+def _size(*tensors: Tensor) -> float:
+    return float(sum(tensor.numel() * tensor.element_size() for tensor in tensors))

@@ -1,0 +1,101 @@
+"""Compare acquisition methods at equal budgets, over seeds: docs/compare.md says what the numbers mean."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kecor.cli.arguments import add_config_options
+from kecor.cli.guard import command_parser, main_guard
+from kecor.errors import ConfigError, StateError
+
+if TYPE_CHECKING:
+    from kecor.config import Config
+
+TRAIN_AL = [sys.executable, "-m", "kecor.cli.guard", "train-al"]
+"""The command that makes one run."""
+COSTS = ("boxes", "frames")
+EXAMPLE = """example:
+  python tools/compare_al.py configs/simulated/second_small.yaml --methods random,entropy,kecor --seeds 0,1,2 \\
+      --jobs 2 --work-dir work_dirs/three_methods --metric Car_bev_loose --target-ap 60
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = command_parser(__doc__, EXAMPLE)
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="YAML config file; its method is not used")
+    add = parser.add_argument
+    add("--methods", required=True, metavar="A,B", help="names in configs/methods, or YAML files of your own")
+    add("--seeds", required=True, metavar="N,N", help="whole numbers; each method is run with each")
+    add("--jobs", type=int, default=1, metavar="N", help="runs at a time (default: 1)")
+    add("--work-dir", type=Path, metavar="DIR", help="output folder (default: work_dirs/compare_CONFIG)")
+    add("--resume", action="store_true", help="continue the comparison in the output folder, if there is one")
+    add("--device", default="auto", help="auto (default), cpu or cuda")
+    add("--target-ap", type=float, metavar="AP", help="report the cost of this AP (default: the AP all runs reach)")
+    add("--cost", choices=COSTS, default=COSTS[0], help="what counts as cost (default: boxes)")
+    add("--metric", metavar="COLUMN", help="column of summary.csv to compare by, or mean_QUANTITY: over all classes")
+    add_config_options(parser)
+    return parser
+
+
+def read_seeds(text: str) -> list[int]:
+    """The seeds of a list such as 0,1,2.
+
+    Raises:
+        ConfigError: one is no whole number from 0 on, or stands twice.
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() for part in parts) or len({int(part) for part in parts}) < len(parts):
+        raise ConfigError(f"--seeds {text!r}: expected different whole numbers from 0 on, such as 0,1,2")
+    return [int(part) for part in parts]
+
+
+def checked_metric(arguments: argparse.Namespace, config: Config) -> str:
+    """The column to compare by.
+
+    Raises:
+        ConfigError: an argument cannot be used with ``config``.
+    """
+    from kecor.comparison.rows import columns_of
+    from kecor.engine.device import resolve_device
+
+    known, default = columns_of(config)
+    metric = arguments.metric or default
+    if metric not in known:
+        raise ConfigError(f"--metric: got {metric!r}; expected one of: {', '.join(known)}")
+    if arguments.jobs < 1:
+        raise ConfigError(f"--jobs: got {arguments.jobs}; expected at least 1")
+    if arguments.target_ap is not None and not 0 < arguments.target_ap <= 100:
+        raise ConfigError(f"--target-ap: got {arguments.target_ap:g}; expected a number above 0 and at most 100")
+    resolve_device(arguments.device)
+    return metric
+
+
+@main_guard
+def main() -> None:
+    arguments = build_parser().parse_args()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the runs are stopped too
+
+    from tqdm import tqdm
+
+    from kecor.comparison.methods import load_base, load_methods
+    from kecor.comparison.plan import plan_runs
+    from kecor.comparison.run import FILES, make_runs, report
+
+    base = load_base(arguments.config, arguments.cfg_options)
+    metric = checked_metric(arguments, base)
+    seeds = read_seeds(arguments.seeds)
+    names = [name.strip() for name in arguments.methods.split(",")]
+    methods = load_methods(names, base, arguments.cfg_options)
+    work_dir = arguments.work_dir or Path("work_dirs") / f"compare_{arguments.config.stem}"
+    plan = plan_runs(base, methods, seeds, work_dir, arguments.resume)
+    failed = make_runs(plan, TRAIN_AL, arguments.jobs, arguments.device, tqdm.write)
+    if any(run.is_finished() for run in plan.all_runs()):
+        print(f"\n{report(plan, metric, arguments.target_ap, arguments.cost)}\n")
+        print("\n".join(str(work_dir / name) for name in FILES))
+    if failed:
+        listed = "; ".join(f"{name}: {fault}" for name, fault in failed.items())
+        raise StateError(f"runs failed; correct the cause and start again with --resume: {listed}")

@@ -1,0 +1,92 @@
+"""Choose which frames to label next, from the outputs of any detector: docs/bring_your_own_detector.md shows how."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from kecor.cli.guard import command_parser, main_guard, writing
+from kecor.errors import ConfigError, DataError
+
+EXAMPLE = """example:
+  python tools/select.py --pool pool.npz --labelled labelled.npz --method kecor --budget 100 \\
+      --set sigma=0.1 --out selection.json
+"""
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = command_parser(__doc__, EXAMPLE)
+    frames = "an .npz file, or a folder of .npy files"
+    parser.add_argument("--pool", type=Path, required=True, help=f"frames to choose from: {frames}")
+    parser.add_argument("--labelled", type=Path, required=True, help=f"frames that are labelled: {frames}")
+    parser.add_argument("--method", required=True, help="random, entropy, kecor, ..., or one that --import brings")
+    parser.add_argument("--budget", type=float, required=True, help="what may be spent")
+    parser.add_argument("--cost-frame", type=float, default=1.0, help="price of a frame (default: 1)")
+    parser.add_argument("--cost-box", type=float, default=0.0, help="price of a predicted box (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: 0)")
+    settings: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
+    parser.add_argument("--set", **settings, metavar="KEY=VALUE", help="arguments of the method")
+    parser.add_argument("--import", **settings, dest="modules", metavar="MODULE", help="modules with your own methods")
+    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    return parser
+
+
+def check_arguments(arguments: argparse.Namespace) -> None:
+    """Find out before the work whether the output can be written.
+
+    Raises:
+        ConfigError, DataError: an argument cannot be used.
+    """
+    out = arguments.out
+    if arguments.seed < 0:
+        raise ConfigError(f"--seed: got {arguments.seed}; expected 0 or more")
+    if out.is_dir() or out.resolve() in (arguments.pool.resolve(), arguments.labelled.resolve()):
+        raise DataError(f"--out {out}: is a folder or an input; name a file to write")
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+
+
+def summary(record: dict[str, Any], info: list[list[str]], n_frames: int, out: Path) -> str:
+    """What was chosen, as a table; ``info`` are the rows the method adds."""
+    from kecor.tables import format_table
+
+    boxes = record["predicted_boxes"]
+    rows = [
+        ["Method", record["method"]],
+        ["Frames picked", f"{len(record['ids'])} of {n_frames}"],
+        ["Predicted boxes in them", None if boxes is None else f"{sum(boxes)}"],
+        ["Predicted cost", f"{record['predicted_cost']:g}"],
+        *info,
+        ["Written to", str(out)],
+    ]
+    return format_table(["selection", ""], rows)
+
+
+@main_guard
+def main() -> None:
+    arguments = build_parser().parse_args()
+
+    import numpy as np
+
+    from kecor.active.purchase import build_budget, build_method, checked_needs, choose
+    from kecor.config import import_modules, parse_options
+    from kecor.engine.malloc import tune_malloc
+    from kecor.files import write_json
+    from kecor.frame_sets.pairs import read_pair
+    from kecor.visualization.wording import info_rows
+
+    tune_malloc()
+    check_arguments(arguments)
+    import_modules(arguments.modules, "--import")
+    name = arguments.method
+    method = build_method(name, parse_options(arguments.set, "--set"), "--set")
+    budget = build_budget(arguments.budget, arguments.cost_frame, arguments.cost_box)
+    needs = checked_needs(method, budget, name)
+    reader = f"method {name!r}" if needs == method.needs else f"method {name!r} with --cost-box above 0"
+    pool, labelled = read_pair(arguments.pool, arguments.labelled, needs, reader)
+    record = choose(name, method, pool, labelled, budget, np.random.default_rng(arguments.seed))
+    with writing(arguments.out):
+        write_json(arguments.out, record)
+    numbers = {key: value for key, value in record["info"].items() if isinstance(value, (int, float))}
+    print(summary(record, [row[:2] for row in info_rows(numbers, record["terms"])], len(pool), arguments.out))

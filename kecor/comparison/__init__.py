@@ -1,0 +1,1 @@
+"""Many runs of several methods: planning, running, statistics and tables."""

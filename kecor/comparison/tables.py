@@ -1,0 +1,125 @@
+"""The results of a comparison in tables and plain words, for the terminal and for the page alike."""
+
+from __future__ import annotations
+
+import math
+
+from kecor.comparison.results import BASELINE, Paired, Results
+from kecor.comparison.statistics import EXACT, mean_and_sd, seeds_needed, smallest_p
+from kecor.visualization.comparison import Table
+from kecor.visualization.wording import counted, figure, whole
+
+LEVEL = 0.05
+NOT_REACHED = "not reached"
+
+
+def tables(results: Results) -> list[Table]:
+    """All tables of a comparison, in the order in which they are shown."""
+    shown = [_rounds(results), _reach(results), _heights(results)]
+    return [*shown, _paired(results)] if results.paired else shown
+
+
+def verdict(results: Results) -> list[str]:
+    """What the results allow to be said of the methods, in plain sentences."""
+    if results.span is None:
+        return [f"The runs share no range of {results.cost}, so the methods cannot be compared at equal cost."]
+    if not results.paired:
+        if BASELINE in results.heights:
+            return [f"There is nothing to compare {BASELINE!r} with."]
+        return [f"There is no finished run of {BASELINE!r}, so nothing says whether a method is better than chance."]
+    return [*_power(results.paired), *(_sentence(paired, results) for paired in results.paired)]
+
+
+def _rounds(results: Results) -> Table:
+    rows = []
+    for means in results.rounds:
+        (frames, _), (boxes, boxes_sd), (ap, ap_sd) = means.frames, means.boxes, means.ap
+        rows.append([means.method, means.round, means.seeds, frames, boxes, boxes_sd, ap, ap_sd])
+    headers = ["method", "round", "seeds", "frames", "boxes", "boxes sd", "AP", "AP sd"]
+    note = f"AP: {results.metric}, percent. Mean and standard deviation over seeds."
+    return Table("Round by round", headers, rows, [note])
+
+
+def _reach(results: Results) -> Table:
+    if results.target <= 0:
+        note = "Some run never rises above an AP of 0, so there is none that all reach; name one by --target-ap."
+        return Table(f"{results.cost.capitalize()} needed to reach an AP", ["method"], [], [note])
+    rows = []
+    for reach in results.reach:
+        reached = sum(math.isfinite(cost) for cost in reach.costs.values())
+        cells = [_cost(reach.median), *(_cost(bound) for bound in reach.interval)]
+        by_seed = [_cost(reach.costs[seed]) if seed in reach.costs else None for seed in results.seeds]
+        rows.append([reach.method, f"{reached} of {len(reach.costs)}", *cells, *by_seed])
+    headers = ["method", "seeds that reach it", "median", "95 % from", "to", *_seed_headers(results)]
+    notes = ["The median counts a seed that does not reach it as more than any number; the interval is a bootstrap."]
+    if not results.target_given:
+        notes.append(
+            "The target was taken from the results, the highest that every run reaches; better name one before."
+        )
+    title = f"{results.cost.capitalize()} needed to reach an AP of {results.target:g} ({results.metric})"
+    return Table(title, headers, rows, notes)
+
+
+def _heights(results: Results) -> Table:
+    if results.span is None:
+        return Table("AP at equal cost", ["method"], [], [f"There is no range of {results.cost} that all runs cover."])
+    rows = [
+        [method, *mean_and_sd(list(seeds.values())), *(seeds.get(seed) for seed in results.seeds)]
+        for method, seeds in results.heights.items()
+    ]
+    low, high = map(whole, results.span)
+    paid = results.cost
+    note = (
+        f"The area under {results.metric} against {paid}, over the {low} to {high} {paid} that all runs cover, as AP."
+    )
+    return Table("AP at equal cost", ["method", "mean", "sd", *_seed_headers(results)], rows, [note])
+
+
+def _paired(results: Results) -> Table:
+    rows = []
+    for paired in results.paired:
+        by_seed = [paired.differences.get(seed) for seed in results.seeds]
+        rows.append([paired.method, paired.mean, _p(paired.p), _p(paired.corrected), *by_seed])
+    headers = ["method", "mean", "p", "p corrected", *_seed_headers(results)]
+    notes = ["p: exact two-sided sign-flip test over seeds; corrected for the number of methods (Holm)."]
+    if max(len(paired.differences) for paired in results.paired) > EXACT:
+        notes = ["p: two-sided sign-flip test over seeds by random flips; corrected for the number of methods (Holm)."]
+    return Table(f"AP at equal cost, less that of {BASELINE}", headers, rows, notes)
+
+
+def _power(paired: list[Paired]) -> list[str]:
+    """What the number of seeds and of tests allows to be shown at all."""
+    most, tests = max(len(one.differences) for one in paired), len(paired)
+    least, needed = min(1.0, tests * smallest_p(most)), seeds_needed(LEVEL, tests)
+    among = f" among {tests} methods" if tests > 1 else ""
+    if least > LEVEL:
+        return [
+            f"With {counted(most, 'seed', 'seeds')} no difference{among} can be significant at 5 %: the smallest "
+            f"possible p is {_p(least)}; it takes at least {needed} seeds."
+        ]
+    return [f"With {most} seeds the smallest possible p{among} is {_p(least)}."]
+
+
+def _sentence(paired: Paired, results: Results) -> str:
+    values = list(paired.differences.values())
+    low, high = map(whole, results.span or (0, 0))
+    seeds, way = counted(len(values), "seed", "seeds"), "above" if paired.mean >= 0 else "below"
+    alike = sum((value > 0) == (paired.mean > 0) and value != 0 for value in values)
+    shown = "the difference is significant at 5 %" if paired.corrected <= LEVEL else "no difference is shown"
+    return (
+        f"{paired.method}: on average {figure(abs(paired.mean), 2)} AP {way} {BASELINE} "
+        f"from {low} to {high} {results.cost}, {way} it in {alike} of {seeds}, "
+        f"corrected p = {_p(paired.corrected)}: {shown}."
+    )
+
+
+def _seed_headers(results: Results) -> list[str]:
+    return [f"seed {seed}" for seed in results.seeds]
+
+
+def _cost(value: float) -> str:
+    return NOT_REACHED if math.isinf(value) else f"{value:.0f}"
+
+
+def _p(value: float) -> str:
+    return f"{value:.3g}"

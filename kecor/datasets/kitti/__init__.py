@@ -1,0 +1,1 @@
+"""The KITTI object layout."""

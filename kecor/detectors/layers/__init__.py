@@ -1,0 +1,1 @@
+"""Layers that stages are built of."""

@@ -1,0 +1,126 @@
+"""Set abstraction: what the points around a centre say (Qi et al. 2017, section 3.2; Shi et al. 2020, section 3.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from kecor import ops
+from kecor.detectors.layers.pointwise import Pointwise
+from kecor.detectors.layers.weighted_norm import WeightedNorm
+from kecor.errors import ConfigError
+
+
+class SetAbstraction(nn.Module):
+    """At each of several radii, an MLP over the neighbours of a centre (their offset and features), and its maximum.
+
+    The published layers give every centre ``samples`` neighbours: the first within the radius in the order of the
+    points, the very first again where there are fewer, zeros where there is none. Here a neighbour is one row, counted
+    as often as it would stand there; the results are the same.
+
+    Args:
+        in_channels: of the points' features.
+        mlps: widths of each radius' MLP.
+        radii: metres.
+        samples: neighbours at most, one number a radius.
+        key: the section of the config, for errors.
+
+    Raises:
+        ConfigError: lists of unlike length, or values that make no sense.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        mlps: Sequence[Sequence[int]],
+        radii: Sequence[float],
+        samples: Sequence[int],
+        key: str,
+    ):
+        super().__init__()
+        if not len(mlps) == len(radii) == len(samples) or not all(mlps):
+            raise ConfigError(f"{key}: mlps (lists of widths), radii and samples need one entry a radius")
+        if not (all(r > 0 for r in radii) and all(n > 0 for n in samples)):
+            raise ConfigError(f"{key}: radii and samples must be above zero")
+        self.mlps = nn.ModuleList(_GroupMLP(in_channels + 3, widths) for widths in mlps)
+        self.in_channels = in_channels
+        self.radii, self.samples = list(radii), list(samples)
+        self.out_channels = sum(widths[-1] for widths in mlps)
+
+    def forward(self, points: list[Tensor], features: list[Tensor], centres: list[Tensor]) -> Tensor:
+        """(M, out_channels) float32 features of the centres of all frames, one after the other.
+
+        Args:
+            points: of each frame (N_f, 3).
+            features: of each frame (N_f, in_channels).
+            centres: of each frame (M_f, 3).
+        """
+        with torch.autocast(centres[0].device.type, enabled=False):
+            stacked = torch.cat(points), torch.cat(features).float(), torch.cat(centres)
+            results = []
+            for mlp, radius, limit in zip(self.mlps, self.radii, self.samples):
+                index, counts = _neighbours(points, centres, radius, limit)
+                results.append(mlp(*stacked, index, counts, limit))
+            return torch.cat(results, dim=1)
+
+
+def _neighbours(points: list[Tensor], centres: list[Tensor], radius: float, limit: int) -> tuple[Tensor, Tensor]:
+    """The result of :func:`kecor.ops.ball_query` over the frames of a batch, indices into all their points."""
+    indices, counts, offset = [], [], 0
+    for of_frame, around in zip(points, centres):
+        index, count = ops.ball_query(of_frame, around, radius, limit)
+        indices.append(index + offset)
+        counts.append(count)
+        offset += len(of_frame)
+    return torch.cat(indices), torch.cat(counts)
+
+
+class _GroupMLP(nn.Sequential):
+    """Linear layers without bias, each normalised and followed by a ReLU, then the maximum over each centre's rows."""
+
+    def __init__(self, in_channels: int, widths: Sequence[int]):
+        layers: list[nn.Module] = []
+        for width in widths:
+            layers += [Pointwise(in_channels, width, 2), WeightedNorm(width), nn.ReLU()]
+            nn.init.kaiming_normal_(layers[-3].weight)
+            in_channels = width
+        super().__init__(*layers)
+
+    def forward(
+        self, points: Tensor, features: Tensor, centres: Tensor, index: Tensor, counts: Tensor, limit: int
+    ) -> Tensor:
+        """(M, width) of M centres, from the rows ``index`` (E,) of points (N, 3) and features (N, C), ``counts`` (M,)
+        a centre."""
+        if len(centres) == 0:
+            return centres.new_zeros(0, self[-3].out_features)
+        # A first layer W acts on a neighbour as W (p - c, f) = (W_p p + W_f f) - W_p c: once a point and once a
+        # centre. The zeros that stand for the neighbours of lone centres are one more point at one more centre.
+        by_offset, by_feature = self[0].matrix.split([3, features.shape[1]], dim=1)
+        values = F.pad(torch.addmm(features @ by_feature.T, points, by_offset.T), (0, 0, 0, 1))
+        at_centre = F.pad(centres @ by_offset.T, (0, 0, 0, 1))
+        index = F.pad(index, (0, 1), value=len(points))
+        runs = F.pad(counts, (0, 1), value=1)
+        rows = ops.group(values, index, at_centre, runs)
+        weights = _multiplicity(counts, len(rows), limit)
+        for linear, norm, _ in self._triples():
+            if linear is not self[0]:
+                rows = linear(rows)
+            rows = norm(rows, weights).relu_()
+        pooled = ops.segment_max(rows, runs)
+        return torch.where(counts[:, None] > 0, pooled[:-1], pooled[-1])
+
+    def _triples(self) -> zip:
+        layers = list(self)
+        return zip(layers[0::3], layers[1::3], layers[2::3])
+
+
+def _multiplicity(counts: Tensor, rows: int, limit: int) -> Tensor:
+    """(rows,) how often each row would stand in groups of ``limit``; the last row is that of the lone centres."""
+    weights = torch.ones(rows, device=counts.device)
+    first = (counts.cumsum(0) - counts)[counts > 0]
+    weights[first] += limit - counts[counts > 0]
+    weights[-1] = limit * (counts == 0).sum()
+    return weights

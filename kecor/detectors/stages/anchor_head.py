@@ -1,0 +1,140 @@
+"""The dense head: class, box and direction of every anchor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from kecor.config import check_arguments
+from kecor.detectors.dropout_passes import FIRST_HEAD, DropoutPasses
+from kecor.detectors.grid import Grid
+from kecor.detectors.targets import box_coder
+from kecor.detectors.targets.anchor_losses import anchor_losses
+from kecor.detectors.targets.anchors import KITTI_ANCHORS, AnchorSpec, class_anchors
+from kecor.detectors.targets.target_assigner import assign
+from kecor.errors import ConfigError
+from kecor.registry import DETECTOR_STAGES
+
+PRIOR = 0.01
+"""Score of every anchor before training (Lin et al. 2017, section 4.1)."""
+
+
+@DETECTOR_STAGES.register_module("anchor_head")
+class AnchorHead(nn.Module):
+    """Three 1x1 convolutions over the map. Anchors are ordered by (y, x, class, rotation).
+
+    Args:
+        in_channels: of the map.
+        shape: (H, W) of the map.
+        grid: what the map covers.
+        classes: names of the classes, in label order.
+        anchors: arguments of one :class:`~kecor.detectors.targets.anchors.AnchorSpec` each. Anchors of classes the
+            data does not have are left out. Default: KITTI's.
+
+    Raises:
+        ConfigError: an anchor with wrong arguments, or a class without an anchor.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        shape: tuple[int, int],
+        grid: Grid,
+        classes: Sequence[str],
+        anchors: Sequence[dict] | None = None,
+    ):
+        super().__init__()
+        self.specs = [s for s in _specs(anchors) if s.name in classes]
+        for name in classes:
+            if name not in [s.name for s in self.specs]:
+                raise ConfigError(f"detector.dense_head.anchors: none for the class {name!r} of data.classes")
+        self.n_classes = len(classes)
+        self.spec_labels = [list(classes).index(s.name) for s in self.specs]
+        table = torch.cat([class_anchors(s, grid.point_cloud_range, shape) for s in self.specs], dim=2)
+        self.register_buffer("anchors", table, persistent=False)
+        n = table.shape[2]
+        self.conv_cls = nn.Conv2d(in_channels, n * self.n_classes, 1)
+        self.conv_box = nn.Conv2d(in_channels, n * 7, 1)
+        self.conv_dir_cls = nn.Conv2d(in_channels, n * box_coder.DIRECTION_BINS, 1)
+        nn.init.constant_(self.conv_cls.bias, -math.log((1 - PRIOR) / PRIOR))
+        nn.init.normal_(self.conv_box.weight, std=0.001)
+
+    def forward(self, data: dict) -> dict:
+        """From ``spatial_features_2d`` (N, in_channels, H, W): adds the float32 ``cls_preds`` (N, A, classes) logits,
+        ``box_preds`` (N, A, 7) residuals and ``dir_cls_preds`` (N, A, 2) logits.
+
+        Runs in float32, inside autocast too: three digits are too few for scores that rank boxes.
+        """
+        with torch.autocast(self.anchors.device.type, enabled=False):
+            x = data["spatial_features_2d"].float()
+            return {
+                **data,
+                "cls_preds": self._rows(self.conv_cls(x), self.n_classes),
+                "box_preds": self._rows(self.conv_box(x), 7),
+                "dir_cls_preds": self._rows(self.conv_dir_cls(x), box_coder.DIRECTION_BINS),
+            }
+
+    @staticmethod
+    def _rows(maps: Tensor, width: int) -> Tensor:
+        """(N, n * width, H, W) maps as (N, H * W * n, width) rows, one an anchor."""
+        return maps.permute(0, 2, 3, 1).reshape(len(maps), -1, width)
+
+    def decode(self, data: dict, frame: int, index: Tensor | slice = slice(None)) -> Tensor:
+        """(K, 7) boxes of the anchors ``index`` of one frame of the batch; headings in [-pi, pi)."""
+        anchors = self.anchors.view(-1, 7)[index]
+        return _decode(data["box_preds"][frame, index], data["dir_cls_preds"][frame, index], anchors)
+
+    def passes(self, bev: Tensor, index: Tensor, dropout: DropoutPasses) -> tuple[Tensor, Tensor]:
+        """(K, P, classes) logits and (K, P, 7) boxes of the anchors ``index`` (K,), as P heads say that see one frame's
+        map (in_channels, H, W) thinned. Only the cells and the rows of the convolutions that say it are computed."""
+        cell, kind = index // self.anchors.shape[2], index % self.anchors.shape[2]
+        with torch.autocast(bev.device.type, enabled=False):
+            seen = dropout.thin(bev.flatten(1)[:, cell].T, FIRST_HEAD)
+
+            def said(layer: nn.Conv2d, width: int) -> Tensor:
+                weight = layer.weight.view(-1, width, layer.in_channels)[kind]
+                return torch.einsum("kpc,kwc->kpw", seen, weight) + layer.bias.view(-1, 1, width)[kind]
+
+            logits, residuals = said(self.conv_cls, self.n_classes), said(self.conv_box, 7)
+            directions = said(self.conv_dir_cls, box_coder.DIRECTION_BINS)
+            return logits, _decode(residuals, directions, self.anchors.view(-1, 1, 7)[index])
+
+    def targets(self, gt_boxes: Sequence[Tensor], gt_labels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """(N, A) labels and (N, A, 7) residuals of a batch; see :mod:`kecor.detectors.targets.target_assigner`."""
+        sizes = [len(spec.rotations) for spec in self.specs]
+        all_labels, all_residuals = [], []
+        for boxes, labels in zip(gt_boxes, gt_labels):
+            labels_of, residuals_of = [], []
+            for spec, label, anchors in zip(self.specs, self.spec_labels, self.anchors.split(sizes, dim=2)):
+                chosen = boxes[labels == label].to(anchors.dtype)
+                found = assign(anchors.reshape(-1, 7), chosen, label, spec.matched, spec.unmatched)
+                labels_of.append(found[0].view(anchors.shape[:3]))
+                residuals_of.append(found[1].view(anchors.shape))
+            all_labels.append(torch.cat(labels_of, dim=2).flatten())
+            all_residuals.append(torch.cat(residuals_of, dim=2).view(-1, 7))
+        return torch.stack(all_labels), torch.stack(all_residuals)
+
+    def loss(self, data: dict) -> dict[str, Tensor]:
+        """The losses of a batch that went through :meth:`forward`, with its ``gt_boxes`` and ``gt_labels``."""
+        with torch.autocast(self.anchors.device.type, enabled=False):
+            labels, residuals = self.targets(data["gt_boxes"], data["gt_labels"])
+            predictions = (data["cls_preds"], data["box_preds"], data["dir_cls_preds"])
+            return anchor_losses(*predictions, self.anchors.view(-1, 7), labels, residuals)
+
+
+def _decode(residuals: Tensor, directions: Tensor, anchors: Tensor) -> Tensor:
+    """(..., 7) boxes of residuals (..., 7) of anchors, and direction logits (..., 2); headings in [-pi, pi)."""
+    boxes = box_coder.decode(residuals, anchors)
+    heading = box_coder.decode_heading(boxes[..., 6], directions.argmax(dim=-1))
+    return torch.cat([boxes[..., :6], heading[..., None]], dim=-1)
+
+
+def _specs(anchors: Sequence[dict] | None) -> Sequence[AnchorSpec]:
+    if anchors is None:
+        return KITTI_ANCHORS
+    for number, section in enumerate(anchors):
+        check_arguments(AnchorSpec, section, f"detector.dense_head.anchors[{number}]")
+    return [AnchorSpec(**section) for section in anchors]

@@ -1,0 +1,1 @@
+"""Anchors, target assignment, box encoding and losses."""

@@ -1,0 +1,132 @@
+"""The metric ``kitti``: LiDAR-frame detections of a data set, measured as KITTI does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from kecor.datasets.kitti.labels import KittiObjects, format_objects
+from kecor.errors import DataError
+from kecor.evaluation.base import Panel, Table
+from kecor.evaluation.kitti.conversion import detections_to_objects
+from kecor.evaluation.kitti.evaluate import KittiResult, evaluate_pairs
+from kecor.evaluation.kitti.pairs import pair_frames
+from kecor.files import write_text
+from kecor.registry import METRICS
+from kecor.structures import Detections
+
+if TYPE_CHECKING:
+    from kecor.datasets.kitti.dataset import KittiDataset
+
+
+LEVELS = ("easy", "moderate", "hard")
+VIEWS = {"3d": "3D", "bev": "BEV", "bbox": "2D", "aos": "AOS"}
+GLOSSARY = (
+    ("3D, BEV", "Boxes are compared in 3D, or in bird's-eye view (BEV), where height does not count."),
+    ("2D, AOS", "Boxes are compared in the camera image (2D); AOS is the 2D value lowered by heading errors."),
+    (
+        "Strict, loose",
+        "How much a detection must overlap an object to count. Strict is KITTI's rule (Car 0.7, others 0.5); "
+        "loose asks 0.5 of cars and 0.25 of the others in 3D and BEV.",
+    ),
+    (
+        "Easy, moderate, hard",
+        "KITTI's difficulty levels, by the object's height in the image, its occlusion and its truncation. Each level "
+        "includes the ones before it. AP without a level is moderate.",
+    ),
+    ("R40, R11", "AP averaged over 40 recall levels (KITTI's rule today), or over 11 (the rule before 2019)."),
+)
+"""Terms of KITTI's results."""
+
+
+@METRICS.register_module("kitti")
+class KittiMetric:
+    """Average precision on the image, from above and in space, at the official overlaps and at loose ones.
+
+    Args:
+        min_score: detections with a lower score are left out.
+    """
+
+    quantities: ClassVar = {"3d": "3D", "bev": "BEV", "3d_loose": "3D loose", "bev_loose": "BEV loose"}
+    main: ClassVar = "3d"
+    panels: ClassVar = (
+        Panel("Bird's-eye view AP", "bev", "strict", "bev_loose", "loose"),
+        Panel("3D AP", "3d", "strict", "3d_loose", "loose"),
+    )
+    note: ClassVar = (
+        "AP in percent, R40, moderate, in 3D and in bird's-eye view (BEV), at the official overlaps (Car 0.7, others "
+        "0.5) and at loose ones (Car 0.5, others 0.25)."
+    )
+    glossary: ClassVar = GLOSSARY
+
+    def __init__(self, min_score: float = 0.0) -> None:
+        self.min_score = min_score
+
+    def evaluate(
+        self, dataset: KittiDataset, detections: Mapping[str, Detections], result_dir: Path | None = None
+    ) -> dict[str, KittiResult]:
+        """Measure the frames named in ``detections``.
+
+        Args:
+            dataset: gives ``objects``, ``calibration`` and ``image_size`` of a frame, and ``classes``.
+            detections: frame id -> its detections, none left out for being empty.
+            result_dir: folder for one KITTI result file a frame, ``<frame id>.txt``; an empty one where nothing
+                was detected.
+
+        Returns:
+            ``strict`` and ``loose`` -> class -> ``bbox``, ``bev``, ``3d``, ``aos`` -> ``R11``, ``R40`` ->
+            [easy, moderate, hard] in percent; None where no object of the class counts.
+
+        Raises:
+            DataError: a label or calibration file is wrong, or a frame's detections are (not (K, 7), not finite).
+        """
+        objects = {frame_id: self._objects(dataset, frame_id, found) for frame_id, found in detections.items()}
+        if result_dir is not None:
+            for frame_id, rows in objects.items():
+                write_text(Path(result_dir) / f"{frame_id}.txt", format_objects(rows, scored=True))
+        pairs = pair_frames([dataset.objects(frame_id) for frame_id in objects], list(objects.values()))
+        return {overlaps: evaluate_pairs(pairs, dataset.classes, overlaps) for overlaps in ("strict", "loose")}
+
+    def headline(self, result: dict[str, Any], classes: Sequence[str]) -> dict[str, float | None]:
+        """See :class:`~kecor.evaluation.base.Metric`: moderate AP over 40 recall positions."""
+        return {
+            f"{name}_{view}{ending}": result[overlaps][name][view]["R40"][LEVELS.index("moderate")]
+            for name in classes
+            for overlaps, ending in (("strict", ""), ("loose", "_loose"))
+            for view in ("3d", "bev")
+        }
+
+    def tables(self, result: dict[str, Any]) -> list[Table]:
+        """See :class:`~kecor.evaluation.base.Metric`: AP of each class and view, by recall positions and difficulty."""
+        header = ["class", "measure", *(f"{recall} {level}" for recall in ("R40", "R11") for level in LEVELS)]
+        return [
+            Table(
+                f"AP at {overlaps} overlaps, percent",
+                header,
+                [
+                    [name, title, *measured[view]["R40"], *measured[view]["R11"]]
+                    for name, measured in by_class.items()
+                    for view, title in VIEWS.items()
+                ],
+            )
+            for overlaps, by_class in result.items()
+        ]
+
+    def _objects(self, dataset: KittiDataset, frame_id: str, found: Detections) -> KittiObjects:
+        keep = ~(np.asarray(found.scores) < self.min_score)  # a score that is NaN stays, to be an error
+        kept = replace(
+            found,
+            boxes=np.asarray(found.boxes)[keep],
+            scores=np.asarray(found.scores)[keep],
+            labels=np.asarray(found.labels)[keep],
+        )
+        try:
+            return detections_to_objects(
+                kept, dataset.classes, dataset.calibration(frame_id), dataset.image_size(frame_id)
+            )
+        except ValueError as error:
+            raise DataError(f"frame {frame_id}: {error}") from error

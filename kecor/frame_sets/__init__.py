@@ -1,0 +1,1 @@
+"""Frame sets: their schema, validation and on-disk format."""

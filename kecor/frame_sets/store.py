@@ -1,0 +1,103 @@
+"""A frame set written in chunks, so that a killed pass continues at the next chunk."""
+
+from __future__ import annotations
+
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from kecor.errors import DataError
+from kecor.files import read_json, write_atomic, write_json
+
+CHUNK = 64
+RECORD = "features.json"
+COUNTS = "det_counts"
+"""Detections of each frame of a chunk; the finished set holds their running sum, ``det_offsets``."""
+
+
+class FrameSetWriter:
+    """Writes the folder that :func:`~kecor.frame_sets.files.read_frames` reads.
+
+    Each chunk of :data:`CHUNK` frames is one ``chunk_NNNNN.npz``, written whole or not at all; :meth:`finish` joins
+    them to one ``NAME.npy`` per array. A folder that holds other frames or other arrays is emptied first.
+
+    Args:
+        folder: made when it does not exist.
+        ids: frame ids.
+        names: what the pass computes; a folder written for something else is not reused.
+    """
+
+    def __init__(self, folder: Path, ids: Sequence[str], names: Sequence[str]) -> None:
+        self.folder = folder
+        self.ids = list(ids)
+        record = {"ids": self.ids, "names": sorted(names)}
+        try:
+            reusable = read_json(folder / RECORD) == record
+        except DataError:
+            reusable = False
+        if not reusable:
+            shutil.rmtree(folder, ignore_errors=True)
+            write_json(folder / RECORD, record)
+
+    def missing(self) -> Iterator[tuple[int, list[str]]]:
+        """Number and frame ids of each chunk that is still to be computed."""
+        if not self._is_finished():
+            for number in range(self._n_chunks):
+                if not zipfile.is_zipfile(self._chunk(number)):
+                    yield number, self.ids[number * CHUNK : (number + 1) * CHUNK]
+
+    def write_chunk(self, number: int, arrays: dict[str, np.ndarray]) -> None:
+        """Write the arrays of a chunk; the first axis is the frame, or the detection with :data:`COUNTS` beside it."""
+        write_atomic(self._chunk(number), lambda stream: np.savez(stream, **arrays))
+
+    def finish(self) -> None:
+        """Join all chunks; afterwards the folder is a frame set. Does nothing where that was done before."""
+        if not self._is_finished():
+            names = []
+            if self.ids:
+                with np.load(self._chunk(0), allow_pickle=False) as first:
+                    names = sorted(first.files)
+            for name in names:
+                if name == COUNTS:
+                    counts = np.concatenate(list(self._pieces(name)))
+                    self._save("det_offsets", np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
+                else:
+                    self._join(name)
+            self._save("ids", np.array(self.ids, dtype=str))  # last: a folder without it is not finished
+        for number in range(self._n_chunks):
+            self._chunk(number).unlink(missing_ok=True)
+
+    @property
+    def _n_chunks(self) -> int:
+        return -(-len(self.ids) // CHUNK)
+
+    def _is_finished(self) -> bool:
+        return (self.folder / "ids.npy").is_file()
+
+    def _chunk(self, number: int) -> Path:
+        return self.folder / f"chunk_{number:05d}.npz"
+
+    def _save(self, name: str, array: np.ndarray) -> None:
+        write_atomic(self.folder / f"{name}.npy", lambda stream: np.save(stream, array))
+
+    def _pieces(self, name: str) -> Iterator[np.ndarray]:
+        for number in range(self._n_chunks):
+            with np.load(self._chunk(number), allow_pickle=False) as chunk:
+                yield chunk[name]
+
+    def _join(self, name: str) -> None:
+        """Write one array of all chunks without holding more than a chunk in memory."""
+        shapes = [(piece.shape, piece.dtype) for piece in self._pieces(name)]
+        (shape, dtype), rows = shapes[0], sum(shape[0] for shape, _ in shapes)
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (rows, *shape[1:])}
+
+        def write(stream: BinaryIO) -> None:
+            np.lib.format.write_array_header_1_0(stream, header)
+            for piece in self._pieces(name):
+                stream.write(np.ascontiguousarray(piece).tobytes())
+
+        write_atomic(self.folder / f"{name}.npy", write)

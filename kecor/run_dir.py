@@ -1,0 +1,33 @@
+"""The names of all files of a run. No other module spells one out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+STATE = "al_state.json"
+STATE_BACKUP = "al_state.json.bak"
+CONFIG = "config.yaml"
+LOG = "train_al.log"
+INITIAL_WEIGHTS = "initial.pth"
+SUMMARY = "summary.csv"
+CURVE = "curve.png"
+KERNEL = "kernel.png"
+REPORT = "report.html"
+
+CHECKPOINT = "checkpoint.pth"
+METRICS = "metrics.json"
+SELECTION = "selection.json"
+PICKS = "picks.png"
+TRAIN_LOG = "train.log"
+TENSORBOARD = "tensorboard"
+RESULTS = "results"
+POOL_UNLABELLED = "pool/unlabelled"
+POOL_LABELLED = "pool/labelled"
+"""Frame sets: what the detector of a round found in the unlabelled and in the labelled frames."""
+
+ROUNDS = "round_*"
+
+
+def round_dir(work_dir: Path, number: int) -> Path:
+    """The folder of one round."""
+    return work_dir / f"round_{number:02d}"

@@ -1,0 +1,1 @@
+"""Scenes: random ones and replayed label files."""
