@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kecor import run_dir
+from kecor.active.fingerprints import note_file
 from kecor.active.round_0 import take_round_0
 from kecor.active.run import Run, open_run
 from kecor.active.stages import STAGE_FUNCTIONS
@@ -38,20 +39,20 @@ def run(
 ) -> list[Row]:
     """Run active learning as ``config`` says and keep everything in ``work_dir``.
 
-    ``active.rounds`` selections are made; each state of the labelled set, the initial one and the last one included, is
-    trained on and evaluated. With several processes ``work_dir`` must be a folder they all see. ``round_0`` is the
-    folder of another run whose training and evaluation of round 0 are taken over instead of being repeated.
+    ``active.rounds`` purchases are made. The detector is trained and evaluated on the initial frames and after each
+    purchase. With several processes ``work_dir`` must be a folder they all see. ``round_0`` is the folder of another
+    run whose training and evaluation of round 0 are reused.
 
     Returns:
         The rows of summary.csv, one a round.
 
     Raises:
-        KecorError: wrong input; a full disk. What is finished stays on disk and ``resume`` goes on from it.
+        KecorError: wrong input, or a full disk. Finished stages stay on disk; ``resume`` continues after them.
     """
     work_dir = Path(work_dir)
     device = launch.join(launcher, device)
     say = log if launch.is_main() else (lambda message: None)
-    with _full_disk_explained(work_dir):
+    with launch.locked_on_main(work_dir), _full_disk_explained(work_dir):
         al = open_run(
             config,
             work_dir,
@@ -69,6 +70,7 @@ def run(
             following = STAGE_FUNCTIONS[stage](al)
             seconds = time.perf_counter() - started
             say(f"round {al.state.round}: {stage} done in {seconds:.1f} s")
+            note_file(al.state, stage, al.state.round, work_dir)
             al.state.finish(stage, following, seconds)
             launch.first_on_main(lambda: al.state.save(work_dir))
             if following == "train":
@@ -77,7 +79,7 @@ def run(
 
 
 def _publish(al: Run) -> list[Row]:
-    """Rewrite summary.csv, curve.png and report.html from what the rounds left."""
+    """Write summary.csv, curve.png and report.html from the finished rounds."""
     rows = summary_rows(al.state, al.config, al.work_dir)
     write_summary(rows, al.work_dir / run_dir.SUMMARY)
     update_report(al.work_dir)
@@ -86,7 +88,7 @@ def _publish(al: Run) -> list[Row]:
 
 @contextlib.contextmanager
 def _full_disk_explained(work_dir: Path) -> Iterator[None]:
-    """Turn the many ways in which a full disk shows into one error that says what to do."""
+    """Turn the many symptoms of a full disk into one error that says what to do."""
     try:
         yield
     except (OSError, RuntimeError) as error:
@@ -96,5 +98,5 @@ def _full_disk_explained(work_dir: Path) -> Iterator[None]:
         if cause is None:
             raise
         raise StateError(
-            f"{work_dir}: the disk is full; make room and run again with --resume: every finished stage is kept"
+            f"{work_dir}: the disk is full; free some space and run again with --resume: every finished stage is kept"
         ) from error

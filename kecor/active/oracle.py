@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from kecor.active.fingerprints import label_digest
 from kecor.datasets.base import Dataset
 from kecor.structures import Boxes, Frame
 
@@ -30,6 +31,10 @@ class SimulatedOracle:
             DataError: labels are missing or cannot be read.
         """
         return {frame_id: len(self._dataset.read_labels(frame_id)[0]) for frame_id in ids}
+
+    def digest(self, ids: Sequence[str]) -> str:
+        """Fingerprint of the labels of ``ids``."""
+        return label_digest(self._dataset, ids)
 
     def read(self, frame_id: str) -> Frame:
         """A bought frame with its labels.

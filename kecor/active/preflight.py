@@ -9,15 +9,16 @@ from kecor import run_dir
 from kecor.active.state import DONE, NEW_RUN, State
 from kecor.config import Config
 from kecor.datasets.base import Dataset
+from kecor.engine import launch
 from kecor.errors import ConfigError, StateError
 from kecor.structures import Budget
 
 
 def checked_budget(config: Config) -> Budget:
-    """What one round may spend.
+    """The budget of one round.
 
     Raises:
-        ConfigError: it, or another number of the section ``active``, or the seed is out of its range.
+        ConfigError: the budget, another number of the section ``active``, or the seed is out of range.
     """
     active = config.active
     lowest = {"seed": (config.seed, 0), "active.initial": (active.initial, 1)}
@@ -35,19 +36,19 @@ def checked_budget(config: Config) -> Budget:
 
 
 def check_splits(config: Config, train_set: Dataset, val_set: Dataset, log: Callable[[str], None]) -> None:
-    """Raise ConfigError when a split is too small; say so when the two share frames."""
+    """Raise ConfigError when a split is too small; warn when the two share frames."""
     active, data = config.active, config.data
     if active.initial > len(train_set.ids):
         raise ConfigError(
-            f"active.initial: {active.initial} frames wanted, the split {data.train_split!r} has {len(train_set.ids)}"
+            f"active.initial: got {active.initial}, but the split {data.train_split!r} has {len(train_set.ids)} frames"
         )
     if not val_set.ids:
         raise ConfigError(f"data.val_split: the split {data.val_split!r} has no frame")
     both = set(train_set.ids) & set(val_set.ids)
     if both:
         log(
-            f"warning: {len(both)} frames, {min(both)} among them, are both in {data.train_split!r} and in "
-            f"{data.val_split!r}: the numbers will flatter the detector"
+            f"warning: {len(both)} frames (such as {min(both)}) are in both {data.train_split!r} and "
+            f"{data.val_split!r}: results will be too optimistic"
         )
 
 
@@ -68,8 +69,18 @@ def has_run(work_dir: Path, resume: bool) -> bool:
     return path.exists()
 
 
+def check_processes(state: State) -> None:
+    """Raise StateError when the run continues on another number of processes, which would change its results."""
+    now = launch.world_size()
+    if state.processes not in (0, now):
+        raise StateError(
+            f"the run began on {state.processes} processes and would continue on {now}: batches of training would have "
+            f"another size; start {state.processes} processes, {NEW_RUN}"
+        )
+
+
 def check_files(state: State, config: Config, work_dir: Path) -> None:
-    """Raise StateError when a file of a finished stage is missing that the run still needs; the message names it."""
+    """Raise StateError when a file of a finished stage that the run still needs is missing."""
     number, stage, cold = state.round, state.stage, config.active.start == "cold"
     here = run_dir.round_dir(work_dir, number)
     evaluated = [k for k, seconds in enumerate(state.seconds) if "evaluate" in seconds]

@@ -1,27 +1,29 @@
-"""One purchase: a method, a budget and two sets of frames in, the record of what to label out."""
+"""One purchase: ask an acquisition function which frames to label within a budget, and check its answer."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
+import traceback
 from typing import Any
 
 import numpy as np
 
 from kecor.acquisition import Acquisition, build_acquisition, validate_selection
 from kecor.config import check_arguments
-from kecor.errors import ConfigError
+from kecor.errors import ConfigError, KecorError, SelectionError
 from kecor.registry import ACQUISITIONS
-from kecor.structures import Budget, FrameSet
+from kecor.structures import Budget, Detections, FrameSet, Selection
 
 NEEDS = frozenset({"detections", "roi_features", "embedding", "dropout_passes"})
 """What an acquisition function can name in its ``needs``."""
 
 
 def build_method(name: str, options: dict[str, Any], flag: str) -> Acquisition:
-    """The method ``name`` with ``options``, given by the command-line argument ``flag``, as constructor arguments.
+    """The method ``name``, built with the constructor arguments ``options``; ``flag`` names them in errors.
 
     Raises:
-        ConfigError: no such method, or an argument that it does not take or refuses.
+        ConfigError: no such method, or an argument is unknown or wrong.
     """
     ACQUISITIONS.import_from_location()
     if name in ACQUISITIONS.module_dict:
@@ -30,15 +32,15 @@ def build_method(name: str, options: dict[str, Any], flag: str) -> Acquisition:
 
 
 def checked_needs(acquisition: Acquisition, budget: Budget, name: str) -> frozenset[str]:
-    """What must be known of the frames: what the method names, and detections where boxes have a price.
+    """What the pool pass must compute: what the method needs, and detections where boxes have a price.
 
     Raises:
-        ConfigError: the method needs what there is not.
+        ConfigError: the method needs something the pool pass cannot compute.
     """
     unknown = sorted(set(acquisition.needs) - NEEDS)
     if unknown:
         known = ", ".join(sorted(NEEDS))
-        raise ConfigError(f"acquisition {name}: needs {', '.join(unknown)}; the pool pass can give {known}")
+        raise ConfigError(f"acquisition {name}: needs {', '.join(unknown)}; the pool pass can compute: {known}")
     return frozenset(acquisition.needs) | ({"detections"} if budget.cost_box > 0 else set())
 
 
@@ -59,16 +61,17 @@ def build_budget(amount: float, cost_frame: float, cost_box: float) -> Budget:
 def choose(
     name: str, method: Acquisition, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator
 ) -> dict[str, Any]:
-    """Ask ``method``, called ``name``, which frames of ``pool`` to label; its checked answer, ready for JSON.
+    """Ask ``method``, registered as ``name``, which frames of ``pool`` to label.
 
     Returns:
-        ``method``; ``ids`` and ``gains`` in pick order; ``predicted_boxes`` of each pick (None without detections) and
-        ``predicted_cost`` of all; ``info`` of the method and the ``terms`` that explain it.
+        The checked answer, ready for JSON: ``method``; ``ids`` and ``gains`` in pick order; ``predicted_boxes`` of
+        each pick (None without detections) and ``predicted_cost`` of all; ``info`` of the method and the ``terms``
+        that explain it.
 
     Raises:
         SelectionError: the method cannot work with these frames, or broke its contract.
     """
-    selection = method.select(pool, labelled, budget, rng)
+    selection = _ask(name, method, read_only(pool), read_only(labelled), budget, rng)
     validate_selection(selection, pool, budget, name)
     indices = np.asarray(selection.indices, np.int64)
     boxes = pool.n_boxes()[indices]
@@ -81,3 +84,43 @@ def choose(
         "info": selection.info,
         "terms": {key: list(text) for key, text in getattr(method, "terms", {}).items()},
     }
+
+
+def read_only(frames: FrameSet) -> FrameSet:
+    """A frame set with views of the same arrays that cannot be written to."""
+    detections = [
+        Detections(**{field.name: _view(getattr(found, field.name)) for field in dataclasses.fields(found)})
+        for found in frames.detections
+    ]
+    copy = FrameSet(
+        frames.ids.copy(),
+        {name: _view(array) for name, array in frames.feats.items()},
+        detections,
+        {name: _view(array) for name, array in frames.meta.items()},
+    )
+    copy.ids.flags.writeable = False
+    return copy
+
+
+def _view(array: np.ndarray | None) -> np.ndarray | None:
+    if array is None:
+        return None
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _ask(
+    name: str, method: Acquisition, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator
+) -> Selection:
+    """The method's answer. Whatever goes wrong inside it is reported with its name and the line of its code."""
+    try:
+        return method.select(pool, labelled, budget, rng)
+    except KecorError:
+        raise
+    except (Exception, SystemExit) as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise SelectionError(
+            f"{name}: {type(error).__name__}: {error} ({last.filename}:{last.lineno}); correct the method and use "
+            f"--resume, every finished stage is kept"
+        ) from error

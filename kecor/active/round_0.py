@@ -1,4 +1,4 @@
-"""Round 0 taken over from another run: its training and its evaluation do not depend on how frames are chosen."""
+"""Reuse round 0 of another run: its training and evaluation do not depend on the acquisition function."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from kecor import run_dir
+from kecor.active.fingerprints import note_file
 from kecor.active.run import Run
 from kecor.active.stages import after_evaluation
 from kecor.active.state import State, differences, read_state
@@ -21,49 +22,51 @@ from kecor.files import write_atomic
 from kecor.run_dir import CHECKPOINT, METRICS, STATE, round_dir
 
 FREE = ("acquisition.", "custom_imports", "active.")
-"""Settings that matter only after round 0's evaluation; its frames, which ``active.initial`` sets, are compared."""
+"""Settings that matter only after round 0; the frames that ``active.initial`` sets are compared themselves."""
 KEPT = (run_dir.TRAIN_LOG, run_dir.TENSORBOARD)
 
 
 def starts_at_round_0(state: State) -> bool:
-    """Whether nothing of the run is finished yet."""
+    """Whether no stage of the run is finished."""
     return (state.round, state.stage) == (0, "train")
 
 
 def take_round_0(al: Run, source: Path) -> None:
-    """Make the trained detector of the run in ``source`` and its metrics round 0 of ``al``, if ``al`` has none yet.
+    """Copy the trained detector and the metrics of round 0 from the run in ``source``, if ``al`` has none yet.
 
-    The run then stands where it would had it trained and evaluated itself. The weights are a hard link where the file
-    system knows such; neither run ever writes into them. Killed half-way, it is done again or the run trains itself.
+    The run then continues as if it had trained and evaluated itself. Weights are hard-linked where the file system
+    allows it; no run ever writes into them.
 
     Raises:
-        StateError: ``source`` has not evaluated its round 0, or that is not the round 0 of ``al``; says why.
+        StateError: ``source`` has not evaluated its round 0, or its round 0 differs from that of ``al``; says how.
     """
     state = al.state
     if not starts_at_round_0(state):
         return
     seconds = launch.first_on_main(lambda: _checked_seconds(al, source))
     launch.first_on_main(lambda: _copy(round_dir(source, 0), al.folder))
-    al.log(f"round 0: trained and evaluated in {source}, taken over from there")
+    al.log(f"round 0: copied from {source}")
+    for stage in ("train", "evaluate"):
+        note_file(state, stage, 0, al.work_dir)
     state.finish("train", "evaluate", seconds["train"])
     state.finish("evaluate", after_evaluation(al), seconds["evaluate"])
     launch.first_on_main(lambda: state.save(al.work_dir))
 
 
 def _checked_seconds(al: Run, source: Path) -> dict[str, float]:
-    """The seconds of each stage of round 0 of ``source``, once it is sure to be the round 0 of ``al``."""
+    """Check that round 0 of ``source`` is that of ``al``; returns the seconds of its stages."""
     where = source / STATE
     other, own = read_state(source), al.state
     if "evaluate" not in other.seconds[0]:
-        raise StateError(f"{where}: that run has not evaluated its round 0 yet; finish it with --resume first")
+        raise StateError(f"{where}: this run has not evaluated its round 0 yet; finish it with --resume first")
     if changes := differences(_fixed(other.settings), _fixed(own.settings)):
-        raise StateError(f"{where}: that run has another round 0: {changes}")
+        raise StateError(f"{where}: this run has a different round 0: {changes}")
     if (other.split_digest, other.frames[0], other.boxes[0]) != (own.split_digest, own.frames[0], own.boxes[0]):
-        raise StateError(f"{where}: that run began with other frames or labels; the data set has changed since")
+        raise StateError(f"{where}: this run began with other frames or labels; the data set has changed since")
     first, second = source / run_dir.INITIAL_WEIGHTS, al.work_dir / run_dir.INITIAL_WEIGHTS
     weights, mine = (read_checkpoint(path)["state_dict"] for path in (first, second))
     if not all(torch.equal(weights[name], tensor) for name, tensor in mine.items()):
-        raise StateError(f"{first}: these weights are not those that {second} starts from")
+        raise StateError(f"{first}: these weights differ from {second}")
     return other.seconds[0]
 
 
@@ -72,7 +75,7 @@ def _fixed(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """The files of the two stages; everything is in its place before the state tells of it."""
+    """Copy the files of the two stages. The state is saved afterwards."""
     target.mkdir(exist_ok=True)
     for name in KEPT:
         if (source / name).is_dir():

@@ -10,10 +10,11 @@ import numpy as np
 
 from kecor import run_dir
 from kecor.acquisition import Acquisition, build_acquisition
+from kecor.active.fingerprints import check_files_unchanged, check_labels_unchanged, label_digest
 from kecor.active.oracle import SimulatedOracle
-from kecor.active.preflight import check_files, check_splits, checked_budget, has_run
+from kecor.active.preflight import check_files, check_processes, check_splits, checked_budget, has_run
 from kecor.active.purchase import checked_needs
-from kecor.active.state import ROUND_STAGES, State, digest_of_splits, load_state, settings_of
+from kecor.active.state import DONE, ROUND_STAGES, ROUNDS_KEY, State, digest_of_splits, load_state, settings_of
 from kecor.config import Config, dump_config
 from kecor.datasets import Dataset, build_dataset
 from kecor.detectors import Detector, build_detector, load_pretrained
@@ -114,12 +115,17 @@ def open_run(
         if has_run(work_dir, resume):
             state = load_state(work_dir, settings, splits)
             check_files(state, config, work_dir)
+            check_files_unchanged(state, work_dir)
+            check_labels_unchanged(state, train_set)
+            check_processes(state)
+            _add_rounds(state, config, work_dir)
             log(f"resuming at round {state.round}, {state.stage}")
             return state
         boxes = SimulatedOracle(train_set).buy(initial_frames(train_set.ids, config))
         _write_start(config, work_dir, pretrained)
-        state = State(settings, splits, config.seed, name, [], [], n_frames=len(train_set))
-        state.buy(boxes)
+        sizes = {"n_frames": len(train_set), "processes": launch.world_size()}
+        state = State(settings, splits, config.seed, name, [], [], **sizes)
+        state.buy(boxes, label_digest(train_set, list(boxes)))
         state.save(work_dir)
         return state
 
@@ -133,6 +139,16 @@ def initial_frames(ids: list[str], config: Config) -> list[str]:
     """The frames of round 0: at random by the seed alone, so that every method starts from the same ones."""
     chosen = stage_rng(config.seed, 0, "initial").choice(sorted(ids), config.active.initial, replace=False)
     return chosen.tolist()
+
+
+def _add_rounds(state: State, config: Config, work_dir: Path) -> None:
+    """Continue a finished run when ``active.rounds`` has grown since it began."""
+    if config.active.rounds > state.settings[ROUNDS_KEY]:
+        state.settings[ROUNDS_KEY] = config.active.rounds
+        if state.stage == DONE:
+            state.stage = "pool"
+        write_text(work_dir / run_dir.CONFIG, dump_config(config))
+        state.save(work_dir)
 
 
 def _write_start(config: Config, work_dir: Path, pretrained: Path | None) -> None:

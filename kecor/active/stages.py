@@ -147,7 +147,7 @@ def _label(al: Run) -> str:
     boxes = list(bought.values())
     cost = float(al.budget.costs(boxes).sum())
     launch.first_on_main(lambda: write_json(path, {**record, "true_boxes": boxes, "true_cost": cost}))
-    al.state.buy(bought)
+    al.state.buy(bought, al.oracle.digest(record["ids"]))
     launch.first_on_main(lambda: _draw(al, record, pool))
     al.log(f"round {number}: bought {len(boxes)} frames with {sum(boxes)} boxes, true cost {cost:g}")
     if not al.unlabelled:

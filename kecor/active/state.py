@@ -19,8 +19,9 @@ VERSION = 1
 ROUND_STAGES = ("train", "evaluate", "pool", "select", "label")
 DONE = "done"
 NEW_RUN = "or start a new run with another --work-dir"
+ROUNDS_KEY = "active.rounds"
 RUN_ONLY = ("data.root", "data.workers")
-"""Settings that say how or where to run, not what: they may change when a run resumes."""
+"""Settings that do not affect results; they may change when a run resumes."""
 
 
 @dataclass
@@ -39,6 +40,9 @@ class State:
         stage: the current stage of it, one of :data:`ROUND_STAGES`, or :data:`DONE`.
         seconds: duration of each finished stage, by round.
         n_frames: frames of the training split; 0 where an older kecor did not record it.
+        processes: number of processes the run began with; 0 where an older kecor did not record it.
+        files: path within the run's folder -> SHA-256 of files that later stages read.
+        label_digests: fingerprint of the labels bought for each round.
     """
 
     settings: dict[str, Any]
@@ -51,6 +55,9 @@ class State:
     stage: str = ROUND_STAGES[0]
     seconds: list[dict[str, float]] = field(default_factory=lambda: [{}])
     n_frames: int = 0
+    processes: int = 0
+    files: dict[str, str] = field(default_factory=dict)
+    label_digests: list[str] = field(default_factory=list)
 
     def finish(self, stage: str, following: str, seconds: float) -> None:
         """Record that ``stage`` of this round is finished and ``following`` comes next; ``label`` ends a round."""
@@ -65,8 +72,8 @@ class State:
         """Labelled frame ids, in the order they were bought."""
         return [frame_id for ids in self.frames for frame_id in ids]
 
-    def buy(self, boxes: dict[str, int]) -> None:
-        """Record a purchase: frame id -> number of true boxes.
+    def buy(self, boxes: dict[str, int], digest: str) -> None:
+        """Record a purchase: frame id -> number of true boxes, and the fingerprint of the labels.
 
         Raises:
             ValueError: a frame is labelled already.
@@ -76,9 +83,10 @@ class State:
             raise ValueError(f"labelled already: {', '.join(twice)}")
         self.frames.append(list(boxes))
         self.boxes.append(sum(boxes.values()))
+        self.label_digests.append(digest)
 
     def is_sound(self) -> bool:
-        """Whether the entries agree with one another."""
+        """Whether the entries are consistent."""
         lengths = {len(self.frames), len(self.boxes), len(self.seconds), self.round + 1}
         return self.stage in (*ROUND_STAGES, DONE) and len(lengths) == 1
 
@@ -86,21 +94,22 @@ class State:
         """Write the state atomically; the one before it is kept as the backup.
 
         Raises:
-            OSError: it cannot be written (a full disk, say); the state on disk is then as it was.
+            OSError: it cannot be written (a full disk, say); the state on disk is unchanged.
         """
         path = work_dir / run_dir.STATE
         if path.exists():
             before = path.read_bytes()
             write_atomic(work_dir / run_dir.STATE_BACKUP, lambda stream: stream.write(before))
-        digest = _digest(self.settings)
-        write_json(path, {"version": VERSION, "config_digest": digest, **dataclasses.asdict(self)})
+        values = dataclasses.asdict(self)
+        digests = {"config_digest": _digest(self.settings), "state_digest": _digest(values)}
+        write_json(path, {"version": VERSION, **digests, **values})
 
 
 def load_state(work_dir: Path, settings: dict[str, Any], split_digest: str) -> State:
-    """The state in ``work_dir``, checked against the config and the data set it is to go on with.
+    """The state in ``work_dir``, checked against the config and the data set.
 
     Raises:
-        StateError: it is damaged, of another version, or of another config or split; the message lists what differs.
+        StateError: it is damaged, of another version, or of another config or split; the message lists the differences.
     """
     path = work_dir / run_dir.STATE
     state = read_state(work_dir)
@@ -108,24 +117,29 @@ def load_state(work_dir: Path, settings: dict[str, Any], split_digest: str) -> S
     if state.split_digest != split_digest:
         raise StateError(
             f"{path}: the frame ids of data.train_split or data.val_split have changed since the run began; "
-            f"put the old split lists back, {NEW_RUN}"
+            f"restore the old split lists, {NEW_RUN}"
         )
     return state
 
 
 def check_settings(state: State, settings: dict[str, Any], work_dir: Path) -> None:
-    """Raise StateError, with a list of what differs, unless the run in ``work_dir`` began with ``settings``."""
-    if changes := differences(state.settings, settings):
+    """Raise StateError with the differences unless the run in ``work_dir`` began with ``settings``.
+
+    ``active.rounds`` may have grown: rounds are then added to the run.
+    """
+    more = settings[ROUNDS_KEY] > state.settings.get(ROUNDS_KEY, 0)
+    before = {**state.settings, ROUNDS_KEY: settings[ROUNDS_KEY]} if more else state.settings
+    if changes := differences(before, settings):
         raise StateError(
             f"{work_dir / run_dir.STATE}: the config has changed since the run began: {changes}; "
-            f"go back to the old values, which stand in {work_dir / run_dir.CONFIG}, {NEW_RUN}"
+            f"use the old values, which are in {work_dir / run_dir.CONFIG}, {NEW_RUN}"
         )
 
 
 def differences(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """What differs between two configs by dotted key, in words; empty when nothing does.
+    """Differences between two configs by dotted key, in words; empty when there are none.
 
-    A key of ``active`` that there was not yet when a run began counts with its default.
+    A key of ``active`` that did not exist when a run began counts with its default.
     """
     defaults = {f"active.{field.name}": field.default for field in dataclasses.fields(ActiveConfig)}
     was, now = ({key: repr(value) for key, value in {**defaults, **settings}.items()} for settings in (before, after))
@@ -142,18 +156,19 @@ def read_state(work_dir: Path) -> State:
     path = work_dir / run_dir.STATE
     try:
         values = read_json(path)
-        version, digest = values.pop("version"), values.pop("config_digest")
+        version, digest, whole = (values.pop(key, None) for key in ("version", "config_digest", "state_digest"))
         if version != VERSION:
             raise StateError(
-                f"{path}: its version is {version}, this kecor reads version {VERSION}; go on with the kecor that "
-                f"wrote it, or start a new run with another --work-dir"
+                f"{path}: its version is {version}, this kecor reads version {VERSION}; continue with the kecor that "
+                f"wrote it, {NEW_RUN}"
             )
         state = State(**values)
-        if digest != _digest(state.settings) or not state.is_sound():
-            raise ValueError("its entries contradict each other")
+        intact = whole in (None, _digest(values))  # an older kecor wrote no digest of the whole
+        if not intact or digest != _digest(state.settings) or not state.is_sound():
+            raise ValueError("its entries are inconsistent")
     except (DataError, ValueError, KeyError, TypeError, AttributeError) as error:
         backup = path.with_name(run_dir.STATE_BACKUP)
-        advice = "start a new run with another --work-dir"
+        advice = NEW_RUN.removeprefix("or ")
         if backup.exists():
             advice = f"copy {backup.name}, the state one stage earlier, over it and --resume"
         raise StateError(f"{path}: the state is damaged ({error}); {advice}") from error
@@ -161,7 +176,7 @@ def read_state(work_dir: Path) -> State:
 
 
 def settings_of(config: Config, **extra: Any) -> dict[str, Any]:
-    """The config by dotted key, without the run-only keys, in the form JSON gives back; ``extra`` is added as it is."""
+    """The config by dotted key without the run-only keys, as JSON gives it back; ``extra`` is added unchanged."""
     flat: dict[str, Any] = dict(extra)
 
     def walk(prefix: str, value: Any) -> None:

@@ -43,9 +43,15 @@ def _row(state: State, config: Config, metric: Metric, work_dir: Path, number: i
         "cost": config.active.cost_frame * frames + config.active.cost_box * boxes,
         "new_frames": len(state.frames[number]),
         "new_boxes": state.boxes[number],
-        **metric.headline(result, config.data.classes),
+        **_headline(metric, result, config.data.classes),
         **{f"seconds_{stage}": state.seconds[number].get(stage) for stage in ROUND_STAGES},
     }
+
+
+def _headline(metric: Metric, result: dict[str, Any] | None, classes: Sequence[str]) -> dict[str, float | None]:
+    if result is None:  # the validation split has no labels
+        return {f"{name}_{quantity}": None for name in classes for quantity in metric.quantities}
+    return metric.headline(result, classes)
 
 
 def write_summary(rows: Sequence[Row], path: Path) -> None:

@@ -28,10 +28,10 @@ def evaluate(
     amp: str = "none",
     result_dir: Path | None = None,
     progress: str | None = "evaluate",
-) -> dict[str, Any]:
-    """What ``metric`` says of the detections in all frames of ``dataset``; the same on every process.
+) -> dict[str, Any] | None:
+    """The result of ``metric`` on all frames of ``dataset``, the same on every process; None without any label.
 
-    The detector never sees a label: frames are read without them.
+    The detector never sees a label: frames are read without them. Frames without labels are not measured.
 
     Args:
         result_dir: folder for result files in the data set's own format; None writes none.
@@ -47,4 +47,7 @@ def evaluate(
 
     samples = Samples(read, dataset.ids, data, training=False)
     detections = predict(detector, samples, device=device, batch_size=batch_size, amp=amp, progress=progress)
-    return launch.first_on_main(lambda: metric.evaluate(dataset, detections, result_dir))
+    if result_dir is not None:
+        launch.first_on_main(lambda: metric.write_results(dataset, detections, result_dir))
+    labelled = {frame_id: found for frame_id, found in detections.items() if dataset.is_labelled(frame_id)}
+    return launch.first_on_main(lambda: metric.evaluate(dataset, labelled)) if labelled else None

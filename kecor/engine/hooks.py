@@ -97,7 +97,7 @@ class RecordHook(Hook):
         self.bar.update(min(seen, self.frames * (runner.epoch + 1) - self.bar.n))
 
     def after_train_epoch(self, runner: Runner) -> None:
-        seconds = time.monotonic() - self.started
+        seconds = max(time.monotonic() - self.started, 1e-9)
         loss = launch.mean(float(np.mean(self.epoch_losses)), runner.device)
         self.history.losses.append(loss)
         self.history.seconds += seconds

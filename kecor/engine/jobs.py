@@ -15,6 +15,7 @@ from kecor.engine.train import train
 from kecor.errors import StateError
 from kecor.evaluation import build_metric
 from kecor.files import write_json, write_text
+from kecor.lock import LOCK
 
 
 def train_job(
@@ -26,37 +27,41 @@ def train_job(
     resume: bool = False,
     pretrained: Path | None = None,
     progress: bool = True,
-) -> dict[str, Any]:
-    """Train on the whole training split, evaluate on the validation split, and return the metric's result.
+) -> dict[str, Any] | None:
+    """Train on the whole training split and evaluate on the validation split.
 
     Writes ``config.yaml``, ``checkpoint.pth``, ``metrics.json``, ``train.log`` and ``tensorboard/`` to ``work_dir``.
+
+    Returns:
+        The metric's result; None where no validation frame has labels.
 
     Raises:
         StateError: ``work_dir`` holds files and ``resume`` is false, or it holds another training.
         KecorError: see :func:`kecor.engine.train.train` and :func:`kecor.engine.evaluate.evaluate`.
     """
     device = launch.join(launcher, device)
-    launch.first_on_main(lambda: check_unused(work_dir, resume))
-    data = config.data
-    training_set = build_dataset(data, data.train_split)
-    validation_set = build_dataset(data, data.val_split)
-    detector = build_detector(config.detector, data, config.seed)
-    if pretrained is not None:
-        load_pretrained(detector, pretrained)
-    samples = Samples(training_set.read, training_set.ids, data, training=True, seed=config.seed)
-    if launch.is_main() and not (work_dir / run_dir.CONFIG).exists():
-        write_text(work_dir / run_dir.CONFIG, dump_config(config))
-    train(
-        detector,
-        samples,
-        config.schedule,
-        work_dir,
-        device=device,
-        seed=config.seed,
-        launcher=launcher,
-        progress=progress,
-    )
-    return _measure(config, detector, validation_set, work_dir, device, progress)
+    with launch.locked_on_main(work_dir):
+        launch.first_on_main(lambda: check_unused(work_dir, resume))
+        data = config.data
+        training_set = build_dataset(data, data.train_split)
+        validation_set = build_dataset(data, data.val_split)
+        detector = build_detector(config.detector, data, config.seed)
+        if pretrained is not None:
+            load_pretrained(detector, pretrained)
+        samples = Samples(training_set.read, training_set.ids, data, training=True, seed=config.seed)
+        if launch.is_main() and not (work_dir / run_dir.CONFIG).exists():
+            write_text(work_dir / run_dir.CONFIG, dump_config(config))
+        train(
+            detector,
+            samples,
+            config.schedule,
+            work_dir,
+            device=device,
+            seed=config.seed,
+            launcher=launcher,
+            progress=progress,
+        )
+        return _measure(config, detector, validation_set, work_dir, device, progress)
 
 
 def evaluate_job(
@@ -68,24 +73,28 @@ def evaluate_job(
     device: str,
     launcher: str = "none",
     progress: bool = True,
-) -> dict[str, Any]:
-    """Evaluate a checkpoint on ``split`` (train and val mean the config's) and return the metric's result.
+) -> dict[str, Any] | None:
+    """Evaluate a checkpoint on ``split`` (train and val mean the config's).
 
-    Writes ``metrics.json`` and one KITTI result file a frame, ``results/ID.txt``, to ``work_dir``.
+    Returns:
+        The metric's result; None where no frame has labels.
+
+    Writes ``metrics.json`` and result files in the data set's own format, ``results/``, to ``work_dir``.
 
     Raises:
         StateError: ``results`` already holds other frames. CheckpointError: the checkpoint does not fit.
     """
     device = launch.join(launcher, device)
-    data = config.data
-    dataset = build_dataset(data, {"train": data.train_split, "val": data.val_split}.get(split, split))
-    results = work_dir / run_dir.RESULTS
-    others = sorted({path.stem for path in results.glob("*.txt")} - set(dataset.ids))
-    if others:
-        raise StateError(f"{results}: holds the results of other frames ({others[0]}); choose another --work-dir")
-    detector = build_detector(config.detector, data, config.seed)
-    load_pretrained(detector, checkpoint)
-    return _measure(config, detector, dataset, work_dir, device, progress, results)
+    with launch.locked_on_main(work_dir):
+        data = config.data
+        dataset = build_dataset(data, {"train": data.train_split, "val": data.val_split}.get(split, split))
+        results = work_dir / run_dir.RESULTS
+        others = sorted({path.stem for path in results.glob("*.txt")} - set(dataset.ids))
+        if others:
+            raise StateError(f"{results}: holds the results of other frames ({others[0]}); choose another --work-dir")
+        detector = build_detector(config.detector, data, config.seed)
+        load_pretrained(detector, checkpoint)
+        return _measure(config, detector, dataset, work_dir, device, progress, results)
 
 
 def _measure(
@@ -96,8 +105,8 @@ def _measure(
     device: str,
     progress: bool,
     result_dir: Path | None = None,
-) -> dict[str, Any]:
-    """Evaluate on ``dataset`` as ``config`` says and write ``metrics.json``."""
+) -> dict[str, Any] | None:
+    """Evaluate on ``dataset`` as ``config`` says and write ``metrics.json``; None where there is no label."""
     result = evaluate(
         detector,
         dataset,
@@ -109,7 +118,7 @@ def _measure(
         result_dir=result_dir,
         progress="evaluate" if progress else None,
     )
-    if launch.is_main():
+    if launch.is_main() and result is not None:
         write_json(work_dir / run_dir.METRICS, result)
     return result
 
@@ -122,5 +131,5 @@ def check_unused(work_dir: Path, resume: bool) -> None:
     """
     if work_dir.exists() and not work_dir.is_dir():
         raise StateError(f"{work_dir}: is a file; choose another --work-dir")
-    if not resume and work_dir.is_dir() and any(work_dir.iterdir()):
-        raise StateError(f"{work_dir}: is not empty; pass --resume to go on with it, or choose another --work-dir")
+    if not resume and work_dir.is_dir() and any(path.name != LOCK for path in work_dir.iterdir()):
+        raise StateError(f"{work_dir}: is not empty; use --resume to continue it, or choose another --work-dir")

@@ -5,10 +5,12 @@ Without a launcher every function here still answers, for a world of one.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +18,7 @@ import torch.distributed as dist
 
 from kecor.engine.device import resolve_device
 from kecor.errors import ConfigError
+from kecor.lock import locked
 
 LAUNCHERS = ("none", "pytorch", "slurm")
 TIMEOUT = timedelta(hours=2)
@@ -55,6 +58,14 @@ def join(launcher: str, device: str) -> str:
             timeout=TIMEOUT,
         )
     return device
+
+
+@contextlib.contextmanager
+def locked_on_main(folder: Path) -> Iterator[None]:
+    """Hold the lock of ``folder`` on the first process, for all of them; see :func:`kecor.lock.locked`."""
+    with contextlib.ExitStack() as stack:
+        first_on_main(lambda: stack.enter_context(locked(folder)))
+        yield
 
 
 def leave() -> None:

@@ -17,8 +17,10 @@ def build_metric(cfg: dict[str, Any]) -> Metric:
     return METRICS.build(dict(cfg))
 
 
-def result_text(cfg: dict[str, Any], result: dict[str, Any]) -> str:
-    """A result of the metric that ``cfg`` describes, as tables for the terminal."""
+def result_text(cfg: dict[str, Any], result: dict[str, Any] | None) -> str:
+    """A result of the metric that ``cfg`` describes as text; None means that there are no labels."""
+    if result is None:
+        return "no frame of the split has labels: nothing was measured"
     metric = build_metric(cfg)
     texts = [f"{table.title}\n{format_table(table.header, table.rows)}" for table in metric.tables(result)]
     return "\n\n".join([*texts, metric.note])

@@ -57,16 +57,17 @@ class Metric(Protocol):
     note: str
     glossary: Sequence[tuple[str, str]]
 
-    def evaluate(
-        self, dataset: Dataset, detections: Mapping[str, Detections], result_dir: Path | None = None
-    ) -> dict[str, Any]:
+    def evaluate(self, dataset: Dataset, detections: Mapping[str, Detections]) -> dict[str, Any]:
         """Measure the frames named in ``detections``; the result is JSON-ready and becomes ``metrics.json``.
 
         Args:
             dataset: its labels are the ground truth.
             detections: frame id -> detections of the frame, empty where nothing was found.
-            result_dir: folder for result files in the data set's own submission format; None writes none.
         """
+        ...
+
+    def write_results(self, dataset: Dataset, detections: Mapping[str, Detections], folder: Path) -> None:
+        """Write the detections to ``folder`` in the data set's own submission format; no label is read."""
         ...
 
     def headline(self, result: dict[str, Any], classes: Sequence[str]) -> dict[str, float | None]:

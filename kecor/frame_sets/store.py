@@ -11,7 +11,7 @@ from typing import BinaryIO
 import numpy as np
 
 from kecor.errors import DataError
-from kecor.files import read_json, write_atomic, write_json
+from kecor.files import file_digest, read_json, write_atomic, write_json
 
 CHUNK = 64
 RECORD = "features.json"
@@ -23,7 +23,8 @@ class FrameSetWriter:
     """Writes the folder that :func:`~kecor.frame_sets.files.read_frames` reads.
 
     Each chunk of :data:`CHUNK` frames is one ``chunk_NNNNN.npz``, written whole or not at all; :meth:`finish` joins
-    them to one ``NAME.npy`` per array. A folder that holds other frames or other arrays is emptied first.
+    them to one ``NAME.npy`` per array. A folder that holds other frames or other arrays, or whose files have been
+    damaged since, is emptied first.
 
     Args:
         folder: made when it does not exist.
@@ -34,14 +35,10 @@ class FrameSetWriter:
     def __init__(self, folder: Path, ids: Sequence[str], names: Sequence[str]) -> None:
         self.folder = folder
         self.ids = list(ids)
-        record = {"ids": self.ids, "names": sorted(names)}
-        try:
-            reusable = read_json(folder / RECORD) == record
-        except DataError:
-            reusable = False
-        if not reusable:
+        self._record = {"ids": self.ids, "names": sorted(names), "files": {}}
+        if not self._is_reusable():
             shutil.rmtree(folder, ignore_errors=True)
-            write_json(folder / RECORD, record)
+            write_json(folder / RECORD, self._record)
 
     def missing(self) -> Iterator[tuple[int, list[str]]]:
         """Number and frame ids of each chunk that is still to be computed."""
@@ -67,9 +64,23 @@ class FrameSetWriter:
                     self._save("det_offsets", np.concatenate([[0], np.cumsum(counts)]).astype(np.int64))
                 else:
                     self._join(name)
+            self._record["files"] = {path.name: file_digest(path) for path in sorted(self.folder.glob("*.npy"))}
+            write_json(self.folder / RECORD, self._record)
             self._save("ids", np.array(self.ids, dtype=str))  # last: a folder without it is not finished
         for number in range(self._n_chunks):
             self._chunk(number).unlink(missing_ok=True)
+
+    def _is_reusable(self) -> bool:
+        try:
+            record = read_json(self.folder / RECORD)
+        except DataError:
+            return False
+        if not isinstance(record, dict) or {**record, "files": {}} != self._record:
+            return False
+        files = record.get("files", {})
+        paths = {name: self.folder / name for name in files}
+        intact = all(path.is_file() and file_digest(path) == files[name] for name, path in paths.items())
+        return intact or not self._is_finished()
 
     @property
     def _n_chunks(self) -> int:

@@ -79,7 +79,7 @@ def test_a_run_that_takes_round_0_over_is_equal_to_one_that_makes_it(config, sha
     before = {path: path.read_bytes() for path in shared.rglob("*") if path.is_file()}
     rows = make_run(config, tmp_path / "taken", round_0=shared, log=said.append)
     assert_same_run(tmp_path / "taken", undisturbed)
-    assert f"round 0: trained and evaluated in {shared}, taken over from there" in said
+    assert f"round 0: copied from {shared}" in said
     assert not any("round 0: training" in line or "round 0: evaluate done" in line for line in said)
     assert {path: path.read_bytes() for path in shared.rglob("*") if path.is_file()} == before
     for stage in ("train", "evaluate"):

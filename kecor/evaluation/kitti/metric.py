@@ -66,16 +66,12 @@ class KittiMetric:
     def __init__(self, min_score: float = 0.0) -> None:
         self.min_score = min_score
 
-    def evaluate(
-        self, dataset: KittiDataset, detections: Mapping[str, Detections], result_dir: Path | None = None
-    ) -> dict[str, KittiResult]:
+    def evaluate(self, dataset: KittiDataset, detections: Mapping[str, Detections]) -> dict[str, KittiResult]:
         """Measure the frames named in ``detections``.
 
         Args:
             dataset: gives ``objects``, ``calibration`` and ``image_size`` of a frame, and ``classes``.
             detections: frame id -> its detections, none left out for being empty.
-            result_dir: folder for one KITTI result file a frame, ``<frame id>.txt``; an empty one where nothing
-                was detected.
 
         Returns:
             ``strict`` and ``loose`` -> class -> ``bbox``, ``bev``, ``3d``, ``aos`` -> ``R11``, ``R40`` ->
@@ -85,11 +81,14 @@ class KittiMetric:
             DataError: a label or calibration file is wrong, or a frame's detections are (not (K, 7), not finite).
         """
         objects = {frame_id: self._objects(dataset, frame_id, found) for frame_id, found in detections.items()}
-        if result_dir is not None:
-            for frame_id, rows in objects.items():
-                write_text(Path(result_dir) / f"{frame_id}.txt", format_objects(rows, scored=True))
         pairs = pair_frames([dataset.objects(frame_id) for frame_id in objects], list(objects.values()))
         return {overlaps: evaluate_pairs(pairs, dataset.classes, overlaps) for overlaps in ("strict", "loose")}
+
+    def write_results(self, dataset: KittiDataset, detections: Mapping[str, Detections], folder: Path) -> None:
+        """Write one KITTI result file a frame, ``<frame id>.txt``; an empty one where nothing was detected."""
+        for frame_id, found in detections.items():
+            rows = self._objects(dataset, frame_id, found)
+            write_text(folder / f"{frame_id}.txt", format_objects(rows, scored=True))
 
     def headline(self, result: dict[str, Any], classes: Sequence[str]) -> dict[str, float | None]:
         """See :class:`~kecor.evaluation.base.Metric`: moderate AP over 40 recall positions."""

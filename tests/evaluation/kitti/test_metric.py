@@ -50,7 +50,8 @@ def detection(*boxes):
 
 def test_ground_truth_as_detections_scores_100_and_moved_ones_less(dataset, tmp_path):
     metric = build_metric({"type": "kitti"})
-    result = metric.evaluate(dataset, perfect(dataset), tmp_path)
+    result = metric.evaluate(dataset, perfect(dataset))
+    metric.write_results(dataset, perfect(dataset), tmp_path)
     gt, det = read_folders(dataset.folder / "label_2", tmp_path)
     assert len(det) == len(dataset.ids)
     for overlaps in ("strict", "loose"):
@@ -158,7 +159,7 @@ def test_low_scores_are_left_out_and_every_frame_gets_a_file(tmp_path):
     ids = dataset.ids[:3]
     nothing = Detections(np.zeros((0, 7), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
     detections = dict.fromkeys(ids, nothing) | {ids[0]: detection(box(20, 0), box(30, 0), box(40, 0))}
-    build_metric({"type": "kitti", "min_score": 0.6}).evaluate(dataset, detections, tmp_path / "new")
+    build_metric({"type": "kitti", "min_score": 0.6}).write_results(dataset, detections, tmp_path / "new")
     assert sorted(p.name for p in (tmp_path / "new").iterdir()) == sorted(f"{i}.txt" for i in ids)
     lines = (tmp_path / "new" / f"{ids[0]}.txt").read_text().splitlines()
     assert [line.split()[-1] for line in lines] == ["0.900000", "0.700000"]
