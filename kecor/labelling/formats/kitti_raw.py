@@ -15,7 +15,7 @@ from kecor.labelling.xml_files import read_xml
 SIZES = {
     "zyx": "h, w, l along z, y, x; position is the centre",
     "yxz": "h, w, l along y, x, z; position is the centre (CVAT)",
-    "xyz": "h, w, l along x, y, z; position is the centre",
+    "xyz": "h, w, l along x, y, z; position is the centre (datumaro 1.13)",
     "kitti": "h, w, l along z, y, x; position is the middle of the bottom face (the KITTI recordings)",
 }
 """What ``h``, ``w`` and ``l`` may mean. Nothing in the file says which."""
