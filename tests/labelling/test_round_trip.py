@@ -52,10 +52,14 @@ def test_rotations_are_written_in_the_order_labelcloud_reads_them_in(tmp_path):
     assert classes["format"] == "centroid_rel"
 
 
-def test_supervisely_gets_a_key_id_map_with_each_object(tmp_path):
+def test_supervisely_gets_a_key_id_map_with_every_key(tmp_path):
     before = world()
     export_frames(tmp_path / "out", "sly_pointcloud", frames(before), before, CLASSES)
-    keys = json.loads((tmp_path / "out/key_id_map.json").read_text())["objects"]
-    annotation = json.loads((tmp_path / "out/ds0/ann/000003.pcd.json").read_text())
-    assert {figure["objectKey"] for figure in annotation["figures"]} <= set(keys)
-    assert sorted(keys.values()) == [1, 2, 3, 4]
+    keys = json.loads((tmp_path / "out/key_id_map.json").read_text())
+    for number, name in enumerate(before):
+        path = tmp_path / "out/ds0/ann" / f"{name.replace('/', '__')}.pcd.json"
+        annotation = json.loads(path.read_text())
+        assert keys["videos"][annotation["key"]] == number
+        assert {figure["key"] for figure in annotation["figures"]} <= set(keys["figures"])
+        assert {figure["objectKey"] for figure in annotation["figures"]} <= set(keys["objects"])
+    assert sorted(keys["objects"].values()) == sorted(keys["figures"].values()) == [1, 2, 3, 4]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -51,10 +52,16 @@ def _frame_names(path: Path) -> list[tuple[int, str]]:
     """Frame numbers and names, in order."""
     names = []
     for where, words in read_rows(path):
-        if len(words) < 2 or not words[0].isdecimal():
-            raise DataError(f"{where}: expected a frame number and a name, found {' '.join(words)[:60]!r}")
-        names.append((int(words[0]), " ".join(words[1:])))
+        if len(words) < 2:
+            raise DataError(f"{where}: expected a frame number and a name, found {words[0][:60]!r}")
+        names.append((_frame_number(where, words[0]), " ".join(words[1:])))
     return names
+
+
+def _frame_number(where: str, text: str) -> int:
+    if not re.fullmatch(r"\s*[0-9]{1,9}\s*", text):
+        raise DataError(f"{where}: {text[:60]!r} is no frame number")
+    return int(text)
 
 
 def _poses(path: Path) -> Iterator[tuple[int, Pose]]:
@@ -62,7 +69,7 @@ def _poses(path: Path) -> Iterator[tuple[int, Pose]]:
     tracks = read_xml(path).findall("tracklets/item")
     for i, track in enumerate(tracks):
         where = f"{path}: tracklet {i}"
-        start = int(_number(where, track, "first_frame"))
+        start = _frame_number(where, _text(where, track, "first_frame"))
         for j, pose in enumerate(track.findall("poses/item")):
             place = f"{where}, pose {j}"
             if pose.find("truncation") is None or _number(place, pose, "truncation") not in UNSEEN:

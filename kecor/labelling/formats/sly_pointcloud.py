@@ -37,27 +37,25 @@ class SlyPointCloud:
     )
 
     def entries(self, folder: Path, options: Mapping[str, str]) -> Iterator[Entry]:
-        files = label_files(folder, "*/ann/*.json")
+        files = label_files(folder, "*/ann/*.json", "*/ann/*/*.json")
         if not files:
             raise DataError(f"{folder}: holds no DATASET/ann/NAME.pcd.json; name the folder of the project")
         for path in files:
-            yield Entry(path.stem, str(path), partial(_read, path), path.parent.parent.name)
+            dataset, _, *name = path.relative_to(folder).with_suffix("").parts
+            yield Entry("/".join(name), str(path), partial(_read, path), dataset)
 
     def write(
         self, folder: Path, labels: Mapping[str, LabelledBoxes], classes: Sequence[str], options: Mapping[str, str]
     ) -> None:
-        objects: dict[str, int] = {}
-        for name, boxes in labels.items():
-            annotation = _annotation(name, boxes)
+        annotations = {name: _annotation(name, boxes) for name, boxes in labels.items()}
+        for name, annotation in annotations.items():
             write_json(folder / DATASET / "ann" / f"{name}.pcd.json", annotation)
-            for item in annotation["objects"]:
-                objects[item["key"]] = len(objects) + 1
         shapes = [
             {"id": i, "title": name, "color": _colour(i), "shape": "cuboid_3d", "geometry_config": {}}
             for i, name in enumerate(classes)
         ]
         write_json(folder / "meta.json", {"classes": shapes, "tags": [], "projectType": "point_clouds"})
-        write_json(folder / "key_id_map.json", {"tags": {}, "objects": objects, "figures": {}, "videos": {}})
+        write_json(folder / "key_id_map.json", _key_ids(list(annotations.values())))
 
 
 def _read(path: Path) -> LabelledBoxes:
@@ -91,6 +89,13 @@ def _annotation(name: str, labels: LabelledBoxes) -> dict[str, Any]:
             {"key": _key(name, i, "figure"), "objectKey": key, "geometryType": "cuboid_3d", "geometry": geometry}
         )
     return {"description": "", "key": _key(name, 0, "cloud"), "tags": [], "objects": objects, "figures": figures}
+
+
+def _key_ids(annotations: Sequence[dict[str, Any]]) -> dict[str, dict[str, int]]:
+    """A number for each key; that of a cloud, which stands among the videos, is the number of its frame."""
+    parts = {part: [item["key"] for of in annotations for item in of[part]] for part in ("objects", "figures")}
+    numbers = {part: {key: i for i, key in enumerate(keys, 1)} for part, keys in parts.items()}
+    return {"tags": {}, **numbers, "videos": {of["key"]: i for i, of in enumerate(annotations)}}
 
 
 def _key(name: str, number: int, kind: str) -> str:
