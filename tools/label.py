@@ -58,7 +58,9 @@ def _export_arguments(parser: argparse.ArgumentParser) -> None:
 def _reading_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, help="what the tool exported, unpacked")
     parser.add_argument("--ids", type=Path, help="file of the ids asked for (default: ids.txt of the folder, or any)")
-    parser.add_argument("--classes", nargs="+", help="class names that are allowed (default: any)")
+    parser.add_argument(
+        "--classes", nargs="+", help="class names that are allowed (default: classes.txt of the folder, or any)"
+    )
     parser.add_argument("--rename", nargs="+", default=[], metavar="OLD=NEW", help="class names to replace")
     parser.add_argument(
         "--variant", help="labelcloud: centroid_rel, centroid_abs, vertices, kitti, kitti_untransformed"

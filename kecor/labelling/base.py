@@ -66,7 +66,8 @@ class BoxList:
             raise DataError(f"{where}: has no usable class name ({name!r}); give it a class")
         values = [float(v) for v in box]
         if not all(math.isfinite(v) and abs(v) <= LARGEST for v in values):
-            raise DataError(f"{where}: {values} holds a number that is not finite or above {LARGEST:g}; draw it again")
+            limit = f"is not finite or above {LARGEST:g}; boxes are metres and radians around the sensor"
+            raise DataError(f"{where}: {values} holds a number that {limit}")
         if min(values[3:6]) <= 0:
             raise DataError(f"{where}: sizes {values[3:6]} are not all above 0; delete the box or draw it again")
         if max(map(abs, tilt)) > TILT:

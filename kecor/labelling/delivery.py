@@ -12,7 +12,8 @@ from kecor.errors import ConfigError, DataError
 from kecor.labelling.base import Entry, Format, LabelledBoxes, Labels
 from kecor.labelling.classes import ClassNames
 from kecor.labelling.formats import FORMATS
-from kecor.labelling.frame_ids import IDS_NAME, FrameNames, check_frame_id, read_ids
+from kecor.labelling.frame_ids import CLASSES_NAME, IDS_NAME, FrameNames, check_frame_id, read_ids
+from kecor.labelling.reading import read_text
 
 FAR = 300.0
 """Metres from the sensor beyond which a box is noted: it may lie in another frame."""
@@ -62,7 +63,7 @@ def read_delivery(
         folder: what the tool exported, unpacked.
         format_name: a key of :data:`kecor.labelling.formats.FORMATS`.
         ids: the frames asked for; by default those of ``ids.txt`` in ``folder``, or any if there is no such file.
-        classes: the class names that are allowed; None allows all.
+        classes: the class names that are allowed; by default those of ``classes.txt`` in ``folder``, or any.
         options: of the format, such as ``variant``.
         rename: class name in the delivery -> name to use instead.
 
@@ -76,6 +77,8 @@ def read_delivery(
             raise ConfigError(f"option {name}: format {format_name} has none of this name; leave it out")
     if ids is None and (folder / IDS_NAME).exists():
         ids = read_ids(folder / IDS_NAME)
+    if classes is None and (folder / CLASSES_NAME).exists():
+        classes = [line.strip() for line in read_text(folder / CLASSES_NAME).splitlines() if line.strip()]
     for frame_id in ids or ():
         check_frame_id(frame_id, "frame ids")
     delivery = Delivery()

@@ -11,7 +11,7 @@ from kecor.errors import ConfigError, DataError
 from kecor.files import write_text
 from kecor.labelling.base import LabelledBoxes, Labels
 from kecor.labelling.formats import EXPORT_FORMATS
-from kecor.labelling.frame_ids import IDS_NAME, flat_name, flat_names
+from kecor.labelling.frame_ids import CLASSES_NAME, IDS_NAME, flat_name, flat_names
 from kecor.labelling.pcd import write_pcd
 from kecor.structures import Frame
 
@@ -111,7 +111,7 @@ def _write(
         raise DataError(f"pre-labels: frame {stray[0]} is not exported" if stray else "no frames to export")
     format_.write(folder, labels, classes, options)
     boxes = sum(map(len, labels.values()))
-    write_text(folder / "classes.txt", "".join(f"{name}\n" for name in classes))
+    write_text(folder / CLASSES_NAME, "".join(f"{name}\n" for name in classes))
     facts = {"frames": len(ids), "boxes": boxes, "classes": ", ".join(classes), "format": format_name}
     write_text(folder / "README.txt", README.format(**facts, instructions=format_.instructions))
     write_text(folder / IDS_NAME, "".join(f"{frame_id}\n" for frame_id in ids))

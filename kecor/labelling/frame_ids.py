@@ -12,6 +12,8 @@ from kecor.labelling.reading import read_text
 
 IDS_NAME = "ids.txt"
 """The exported frame ids, one a line, in order."""
+CLASSES_NAME = "classes.txt"
+"""The class names annotators may use, one a line."""
 CLOUD_ENDINGS = re.compile(r"\.(pcd|bin|npy|ply|las|laz|pts|xyz)$", re.IGNORECASE)
 _PART = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}")
 

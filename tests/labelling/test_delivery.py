@@ -57,10 +57,12 @@ def test_two_labels_for_one_frame(deliver):
     assert "000003.pcd.txt" in found.problems["000003"]
 
 
-def test_the_ids_of_an_export_are_known(deliver, tmp_path):
-    (tmp_path / "ids.txt").write_text("scene_1/1\n2\n")
-    found = deliver({"scene_1__1": ""})
+def test_the_ids_and_classes_of_an_export_are_known(deliver, tmp_path):
+    (tmp_path / "ids.txt").write_text("scene_1/1\n2\n3\n")
+    (tmp_path / "classes.txt").write_text("Car\n")
+    found = deliver({"scene_1__1": BOX.format("Car"), "3": BOX.format("Truck")})
     assert (list(found.labels), found.missing) == (["scene_1/1"], ["2"])
+    assert "class 'Truck' is not one of Car" in found.problems["3"]
 
 
 @pytest.mark.parametrize("scenes", [["s"], ["s", "t"]])
