@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ from typing import Any
 from kecor.errors import DataError
 
 MAX_BYTES = 256 * 2**20
+HUGE = 1e12
+"""Larger numbers stand in no label file, and arithmetic with them can overflow."""
 
 
 def read_bytes(path: Path) -> bytes:
@@ -51,12 +52,16 @@ def numbers(where: str, words: Sequence[str]) -> list[float]:
     """Words as numbers.
 
     Raises:
-        DataError: a word is no number.
+        DataError: a word is no finite number below 1e12.
     """
     try:
-        return [float(word) for word in words]
+        values = [float(word) for word in words]
     except ValueError as error:
         raise DataError(f"{where}: {error}") from error
+    for word, value in zip(words, values):
+        if not abs(value) <= HUGE:
+            raise DataError(f"{where}: {word[:60]!r} is no finite number below {HUGE:g}")
+    return values
 
 
 class Value:
@@ -96,13 +101,11 @@ class Value:
         return [Value(value, self._path, f"{self._place}[{i}]") for i, value in enumerate(values)]
 
     def number(self) -> float:
-        """A finite number. Python's parser lets NaN and infinities through."""
-        if isinstance(self.value, bool) or not isinstance(self.value, (int, float)) or not abs(self.value) < math.inf:
-            raise self._wrong("a finite number")
-        try:
-            return float(self.value)
-        except OverflowError:
-            raise self._wrong("a number of ordinary size") from None
+        """A finite number below 1e12. Python's parser lets NaN and infinities through."""
+        kind_fits = isinstance(self.value, (int, float)) and not isinstance(self.value, bool)
+        if not kind_fits or not abs(self.value) <= HUGE:
+            raise self._wrong(f"a finite number below {HUGE:g}")
+        return float(self.value)
 
     def integer(self) -> int:
         """A whole number."""

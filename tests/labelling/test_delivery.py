@@ -1,9 +1,12 @@
 """Which frames came back, under which names, and which classes they hold."""
 
+from pathlib import Path
+
 import pytest
 
 from kecor.errors import ConfigError, DataError
 from kecor.labelling.delivery import read_delivery
+from kecor.labelling.formats import EXPORT_FORMATS, FORMATS
 
 
 @pytest.fixture
@@ -107,3 +110,10 @@ def test_wrong_arguments_are_named(deliver, tmp_path):
         deliver({"a": ""}, options={"sizes": "zyx"})
     with pytest.raises(DataError, match="is no frame id"):
         deliver({"a": ""}, ids=["../a"])
+
+
+def test_the_page_of_formats_names_each_and_says_which_are_handed_out():
+    page = (Path(__file__).parents[2] / "docs" / "labelling_formats.md").read_text()
+    rows = [[cell.strip() for cell in line.split("|")[2:5]] for line in page.splitlines() if line.startswith("| ")]
+    named = {name.strip("`"): handed_out == "yes" for name, handed_out, read in rows if read == "yes"}
+    assert named == {name: name in EXPORT_FORMATS for name in FORMATS}

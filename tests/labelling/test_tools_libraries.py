@@ -44,6 +44,7 @@ for path in sorted((folder / "pointclouds").glob("*.pcd")):
         [b.get_classname(), *b.get_center(), *b.get_dimensions(), b.get_z_rotation() * 3.141592653589793 / 180]
         for b in found
     ]
+    reader.export_labels(found, path)
 print("BOXES" + json.dumps(boxes))
 """
 
@@ -83,7 +84,7 @@ def test_datumaro_reads_what_is_handed_out_and_its_export_is_read_back(tmp_path,
 
 
 @pytest.mark.parametrize("variant", ["centroid_rel", "kitti_untransformed"])
-def test_labelcloud_reads_what_is_handed_out(tmp_path, variant):
+def test_labelcloud_reads_what_is_handed_out_and_what_it_saves_is_read_back(tmp_path, variant):
     before = world()
     export_frames(tmp_path / "out", "labelcloud", frames(before), before, CLASSES, {"variant": variant})
     folder = f"Path({str(tmp_path / 'out' / 'labels')!r})"
@@ -95,3 +96,8 @@ def test_labelcloud_reads_what_is_handed_out(tmp_path, variant):
         arguments = f"{folder}, 8, relative_rotation=True, transformed=False"
     found = run("KECOR_LABELCLOUD_PYTHON", LABELCLOUD.format(**names, arguments=arguments), tmp_path / "out")
     assert_same(found, before, 1e-7)
+    back = read_delivery(tmp_path / "out", "labelcloud")
+    assert (back.problems, back.notes, back.missing, back.unknown) == ({}, [], [], [])
+    for frame_id, labels in before.items():
+        assert back.labels[frame_id].names.tolist() == labels.names.tolist()
+        assert difference(back.labels[frame_id].boxes, labels.boxes) <= 1e-7
