@@ -11,6 +11,7 @@ COMMANDS = {
     "train": "train a detector on all labelled frames",
     "test": "evaluate a checkpoint",
     "select": "choose frames from the outputs of any detector",
+    "label": "export frames to annotation tools, import labels",
     "compare-al": "compare acquisition methods over seeds",
     "eval-kitti": "evaluate KITTI result files",
     "visualize": "draw a frame, or write the report of a run again",

@@ -6,7 +6,7 @@ import torch
 
 from kecor.acquisition.kecor import Kecor
 from kecor.acquisition.uncertainty.measures import class_entropy
-from kecor.ntk import frame_kernel
+from kecor.ntk import build as frame_kernel
 from kecor.structures import Budget, FrameSet
 from tests.acquisition.worlds import detections
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from kecor.errors import ConfigError, SelectionError
-from kecor.ntk import KERNELS, KernelOptions, frame_kernel, frame_targets
+from kecor.ntk import KERNELS, KernelOptions, frame_targets
+from kecor.ntk import build as frame_kernel
 from kecor.structures import FrameSet
 from tests.ntk.worlds import autograd_gram, frame_set, nasty_frame_set, plain_frames, rows
 

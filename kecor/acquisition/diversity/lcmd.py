@@ -13,7 +13,8 @@ from kecor.acquisition.base import take_picks, within
 from kecor.acquisition.diversity.distances import Cover, Distances, VectorDistances
 from kecor.coding_rate import TWIN_DISTANCE
 from kecor.errors import SelectionError
-from kecor.ntk import KernelOptions, ObservedKernel, RoiFrames, diagnostics, frame_kernel
+from kecor.ntk import KernelOptions, ObservedKernel, RoiFrames, diagnostics
+from kecor.ntk import build as frame_kernel
 from kecor.progress import progress_bar
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet, Selection

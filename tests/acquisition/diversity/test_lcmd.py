@@ -7,7 +7,8 @@ import torch
 from kecor.acquisition import LCMD, validate_selection
 from kecor.acquisition.diversity.lcmd import KernelDistances
 from kecor.errors import ConfigError, SelectionError
-from kecor.ntk import KernelOptions, frame_kernel
+from kecor.ntk import KernelOptions
+from kecor.ntk import build as frame_kernel
 from kecor.structures import Budget, FrameSet
 from tests.acquisition.diversity.test_coreset import points
 from tests.acquisition.test_kecor import whitened

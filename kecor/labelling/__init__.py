@@ -1,0 +1,1 @@
+"""Work for annotators and what comes back: writing, reading and checking annotation formats."""
