@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from kecor.evaluation.kitti_metric import KittiMetric
+from kecor.evaluation.nuscenes import NuscenesMetric
 from kecor.registry import METRICS
 
-__all__ = ["KittiMetric", "build_metric"]
+__all__ = ["KittiMetric", "NuscenesMetric", "build_metric"]
 
 
 def build_metric(cfg: dict[str, Any]) -> KittiMetric:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from kecor.datasets.nuscenes.boxes import Annotations, read_annotations
-from kecor.datasets.nuscenes.devkit import CLASSES, load_tables, sample_tokens
+from kecor.datasets.nuscenes.categories import CLASSES
+from kecor.datasets.nuscenes.devkit import load_tables, sample_tokens
 from kecor.datasets.nuscenes.points import COLUMNS, read_cloud
 from kecor.datasets.nuscenes.transforms import lidar_to_global
 from kecor.errors import ConfigError, DataError

@@ -13,20 +13,6 @@ if TYPE_CHECKING:
 
 INSTALL = "pip install --no-deps -r requirements/nuscenes.txt"
 CHANNEL = "LIDAR_TOP"
-CLASSES = (
-    "car",
-    "truck",
-    "bus",
-    "trailer",
-    "construction_vehicle",
-    "pedestrian",
-    "motorcycle",
-    "bicycle",
-    "traffic_cone",
-    "barrier",
-)
-"""The classes of the detection task."""
-
 VERSION_OF = {"test": "test", "mini_train": "mini", "mini_val": "mini"}
 """End of the version's name that an official split belongs to; all others belong to ``trainval``."""
 

@@ -53,6 +53,8 @@ class Tables(NuScenes):
             the fields of :data:`FIELDS`, or refers to a record that does not exist.
     """
 
+    ego_pose: list[dict[str, Any]]
+
     def __init__(self, root: Path, version: str) -> None:
         folder = root / version
         if not folder.is_dir():
