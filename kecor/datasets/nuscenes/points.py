@@ -31,8 +31,8 @@ def read_sweep(path: Path) -> np.ndarray:
     if not data or len(data) % (4 * COLUMNS):
         raise DataError(f"{path}: damaged: {len(data)} bytes are no whole number of points of {4 * COLUMNS} bytes")
     points = np.frombuffer(data, "<f4").reshape(-1, COLUMNS)
-    bad = ~np.isfinite(points[:, :4]).all(axis=1)
-    if bad.any():
+    if not np.isfinite(points).all():
+        bad = ~np.isfinite(points).all(axis=1)
         raise DataError(f"{path}: damaged: {bad.sum()} of {len(points)} points are not finite")
     return points
 
@@ -68,11 +68,9 @@ def read_cloud(tables: Tables, sample_token: str, count: int) -> np.ndarray:
             points = read_sweep(sweep_path(tables, sweep))
         except DataError as error:
             raise DataError(f"sample {sample_token}: {error}; unpack its archive again") from error
-        points = points[(np.abs(points[:, :2]) >= CLOSE).any(axis=1)]
-        pose = to_key_frame @ lidar_to_global(tables, sweep)
-        cloud = np.empty((len(points), COLUMNS), np.float32)
-        cloud[:, :3] = points[:, :3] @ pose[:3, :3].T + pose[:3, 3]
-        cloud[:, 3] = points[:, 3]
+        cloud = points[(np.abs(points[:, 0]) >= CLOSE) | (np.abs(points[:, 1]) >= CLOSE)]  # a copy
+        pose = (to_key_frame @ lidar_to_global(tables, sweep)).astype(np.float32)
+        cloud[:, :3] = cloud[:, :3] @ pose[:3, :3].T + pose[:3, 3]
         cloud[:, 4] = 1e-6 * (sweeps[0]["timestamp"] - sweep["timestamp"])
         clouds.append(cloud)
     return np.concatenate(clouds)
