@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,8 @@ class Proposals:
 
     def take(self, index: Tensor) -> Proposals:
         """The boxes ``index`` (L,), in that order."""
-        columns = (getattr(self, f.name) for f in fields(self))
-        return Proposals(*(None if column is None else column[index] for column in columns))
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: column[index] for name, column in columns.items() if column is not None})
 
 
 class Detector(BaseModel):
