@@ -23,6 +23,6 @@ test: setup
 
 setup: $(INSTALLED)
 
-$(INSTALLED): setup.py constraints.txt tools/setup.sh
+$(INSTALLED): setup.py constraints.txt requirements/nuscenes.txt tools/setup.sh
 	bash tools/setup.sh "$(PYTHON)"
 	touch $@

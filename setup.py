@@ -34,10 +34,12 @@ setup(
         "matplotlib>=3.8",
         "tqdm>=4.66",
         "tensorboard>=2.15",
+        "protobuf>=4.25",
     ],
     extras_require={
-        "nuscenes": ["nuscenes-devkit>=1.2"],
+        "waymo": ["pyarrow>=15"],
         "dev": [
+            "kecor[waymo]",
             "pytest>=8",
             "hypothesis>=6.100",
             "shapely>=2.0",

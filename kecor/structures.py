@@ -69,6 +69,7 @@ class Detections:
         labels: (K,) int, 0-based class.
         logits: (K, C) class logits, or None where a detector gives none.
         n_points: (K,) LiDAR points inside each box, or None.
+        velocities: (K, 2) m/s along x and y of the LiDAR frame, or None where a detector predicts none.
     """
 
     boxes: np.ndarray
@@ -76,6 +77,7 @@ class Detections:
     labels: np.ndarray
     logits: np.ndarray | None = None
     n_points: np.ndarray | None = None
+    velocities: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.boxes)

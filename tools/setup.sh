@@ -17,6 +17,7 @@ fi
 pip() { .venv/bin/python -m pip --disable-pip-version-check --quiet "$@"; }
 pip install torch==2.13.0 # first and pinned: no resolver may choose another build
 pip install -c constraints.txt -e ".[dev]"
+pip install --no-deps -r requirements/nuscenes.txt # the devkit pins NumPy 1; its detection part runs on NumPy 2
 
 # Open3D loads libusb, which slim systems lack and no Python package brings.
 if ! .venv/bin/python -c "import open3d" 2>/dev/null; then

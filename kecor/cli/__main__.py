@@ -14,6 +14,7 @@ COMMANDS = {
     "label": "export frames to annotation tools, import labels",
     "compare-al": "compare acquisition methods over seeds",
     "eval-kitti": "evaluate KITTI result files",
+    "eval-nuscenes": "evaluate a nuScenes result file",
     "visualize": "draw a frame, or write the report of a run again",
     "benchmark": "measure parts of kecor beside plain references",
 }

@@ -7,6 +7,7 @@ from kecor.datasets.epoch_sampler import EpochSampler
 from kecor.datasets.gt_database import GTDatabase
 from kecor.datasets.gt_sampling import GtSampling
 from kecor.datasets.kitti.dataset import KittiDataset
+from kecor.datasets.nuscenes import NuscenesDataset
 from kecor.datasets.samples import Samples, collate
 from kecor.registry import DATASETS
 
@@ -17,6 +18,7 @@ __all__ = [
     "GTDatabase",
     "GtSampling",
     "KittiDataset",
+    "NuscenesDataset",
     "Rotate",
     "Samples",
     "Scale",

@@ -1,7 +1,7 @@
 """How training frames are varied: pasted objects, mirror images, turns, sizes (Yan et al., Sensors 2018, 3.2).
 
-A transform takes a frame and a generator and returns a frame; the arrays it was given stay as they were. Points and
-boxes change together; calibration and metadata are those of the original sweep.
+A transform takes a frame and a generator and returns a frame; the arrays it was given stay as they were. Points, boxes
+and the boxes' velocities change together; calibration and other metadata are those of the original sweep.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Flip:
         points[:, 1] *= -1
         boxes[:, 1] *= -1
         boxes[:, 6] = wrap_angle(-boxes[:, 6].astype(np.float64))
-        return replace(frame, points=points, boxes=boxes)
+        meta = _with_velocity(frame, lambda velocity: velocity * np.array([1, -1], np.float32))
+        return replace(frame, points=points, boxes=boxes, meta=meta)
 
 
 @TRANSFORMS.register_module("rotate")
@@ -53,7 +54,8 @@ class Rotate:
         angle = rng.uniform(-self.max_angle, self.max_angle)
         boxes = rotate_points(frame.boxes, angle)
         boxes[:, 6] = wrap_angle(boxes[:, 6].astype(np.float64) + angle)
-        return replace(frame, points=rotate_points(frame.points, angle), boxes=boxes)
+        meta = _with_velocity(frame, lambda velocity: rotate_points(velocity, angle))
+        return replace(frame, points=rotate_points(frame.points, angle), boxes=boxes, meta=meta)
 
 
 @TRANSFORMS.register_module("scale")
@@ -70,7 +72,14 @@ class Scale:
         points, boxes = frame.points.copy(), frame.boxes.copy()
         points[:, :3] *= factor
         boxes[:, :6] *= factor
-        return replace(frame, points=points, boxes=boxes)
+        meta = _with_velocity(frame, lambda velocity: velocity * np.float32(factor))
+        return replace(frame, points=points, boxes=boxes, meta=meta)
+
+
+def _with_velocity(frame: Frame, change: Callable[[np.ndarray], np.ndarray]) -> dict[str, Any]:
+    """The metadata of a frame, with the velocities (M, 2) of its boxes changed where it has them."""
+    velocity = frame.meta.get("velocity")
+    return frame.meta if velocity is None else {**frame.meta, "velocity": change(velocity)}
 
 
 def build_transforms(augmentation: Sequence[dict[str, Any]], database: Callable[[], GTDatabase]) -> list[Transform]:

@@ -21,7 +21,8 @@ class GtSampling:
     An object whose footprint overlaps one already there, of whatever class, is left out, and the scene's points inside
     a pasted box are removed. Where the frame has a ground plane, pasted objects stand on it. It has to be the first
     transform, as obstacles and plane are those of the original sweep; metadata about single boxes is dropped, as it
-    would no longer match them. The objects come from the database that :func:`build_transforms` hands over.
+    would no longer match them; only velocities stay, unknown for what is pasted. The objects come from the database
+    that :func:`build_transforms` hands over.
     """
 
     def __init__(self, counts: dict[str, int], min_points: int = 5) -> None:
@@ -57,12 +58,16 @@ class GtSampling:
         boxes = np.stack(boxes)
         boxes, clouds = self._on_the_ground(frame, boxes, clouds)
         scene = frame.points[points_in_boxes(frame.points, boxes) < 0]
+        meta = {"image_size": frame.meta["image_size"]} if "image_size" in frame.meta else {}
+        if "velocity" in frame.meta:
+            unknown = np.full((len(boxes), 2), np.nan, np.float32)
+            meta["velocity"] = np.concatenate([frame.meta["velocity"], unknown])
         return replace(
             frame,
             points=np.concatenate([scene, *clouds]),
             boxes=np.concatenate([frame.boxes, boxes]),
             names=np.concatenate([frame.names, np.array(names)]),
-            meta={"image_size": frame.meta["image_size"]} if "image_size" in frame.meta else {},
+            meta=meta,
         )
 
     @staticmethod

@@ -20,6 +20,9 @@ from kecor.structures import Frame
 CACHE_BYTES = 1 << 30
 """Memory for frames read in training, over all workers."""
 
+TRUTH = ("gt_boxes", "gt_labels", "gt_velocities")
+"""Entries of a sample that have one row a ground-truth box."""
+
 
 class Samples(Dataset):
     """Network input of some frames, addressed by ``(epoch, index)`` or, for epoch 0, by ``index``.
@@ -62,7 +65,8 @@ class Samples(Dataset):
 
     def __getitem__(self, item: tuple[int, int] | int) -> dict[str, Any]:
         """One sample, numpy: ``frame_id``, ``points`` (N, C) inside the range, ``voxel_features`` (V, C),
-        ``voxel_coords`` (V, 3) z, y, x, ``gt_boxes`` (M, 7) whose centres are inside, ``gt_labels`` (M,) int64.
+        ``voxel_coords`` (V, 3) z, y, x, ``gt_boxes`` (M, 7) whose centres are inside, ``gt_labels`` (M,) int64; and,
+        where the data set has velocities, ``gt_velocities`` (M, 2), NaN where unknown.
         """
         epoch, index = item if isinstance(item, tuple) else (0, item)
         frame = self.read(self.ids[index])
@@ -83,7 +87,7 @@ class Samples(Dataset):
         )
         kept = inside(frame.boxes, self.data.point_cloud_range) & np.isin(frame.names, self.data.classes)
         labels = [self.data.classes.index(name) for name in frame.names[kept].tolist()]
-        return {
+        sample = {
             "frame_id": frame.frame_id,
             "points": points,
             "voxel_features": features,
@@ -91,6 +95,9 @@ class Samples(Dataset):
             "gt_boxes": frame.boxes[kept],
             "gt_labels": np.array(labels, np.int64),
         }
+        if "velocity" in frame.meta:
+            sample["gt_velocities"] = frame.meta["velocity"][kept]
+        return sample
 
 
 def inside(positions: np.ndarray, point_cloud_range: Sequence[float]) -> np.ndarray:
@@ -105,16 +112,17 @@ def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
 
     Returns:
         ``batch_size``; ``frame_ids``; ``points`` (P, 1 + C) with the batch index in front; ``voxel_features`` (V, C);
-        ``voxel_coords`` (V, 4) int32: batch, z, y, x; ``gt_boxes`` and ``gt_labels``: one tensor a frame.
+        ``voxel_coords`` (V, 4) int32: batch, z, y, x; ``gt_boxes``, ``gt_labels`` and, where every sample has
+        them, ``gt_velocities``: one tensor a frame.
     """
+    truth = [key for key in TRUTH if all(key in sample for sample in samples)]
     return {
         "batch_size": len(samples),
         "frame_ids": [sample["frame_id"] for sample in samples],
         "points": _stack(samples, "points"),
         "voxel_features": torch.from_numpy(np.concatenate([sample["voxel_features"] for sample in samples])),
         "voxel_coords": _stack(samples, "voxel_coords"),
-        "gt_boxes": [torch.from_numpy(sample["gt_boxes"]) for sample in samples],
-        "gt_labels": [torch.from_numpy(sample["gt_labels"]) for sample in samples],
+        **{key: [torch.from_numpy(sample[key]) for sample in samples] for key in truth},
     }
 
 

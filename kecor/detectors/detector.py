@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -23,25 +23,27 @@ from kecor.structures import Detections, FrameOutputs
 @dataclass
 class Proposals:
     """Boxes of one frame, best first: ``boxes`` (K, 7), ``scores`` (K,), ``labels`` (K,), ``logits`` (K, classes), and
-    ``anchors`` (K,), which anchor each comes from, where that is known."""
+    ``anchors`` (K,), which anchor each comes from, and ``velocities`` (K, 2), where those are known."""
 
     boxes: Tensor
     scores: Tensor
     labels: Tensor
     logits: Tensor
     anchors: Tensor | None = None
+    velocities: Tensor | None = None
 
     def take(self, index: Tensor) -> Proposals:
         """The boxes ``index`` (L,), in that order."""
-        anchors = None if self.anchors is None else self.anchors[index]
-        return Proposals(self.boxes[index], self.scores[index], self.labels[index], self.logits[index], anchors)
+        columns = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: column[index] for name, column in columns.items() if column is not None})
 
 
 class Detector(BaseModel):
     """A list of named stages, each a module that takes the batch as a dict and returns it with its results added.
 
     A batch holds ``batch_size``, ``frame_ids``, ``voxel_features`` (V, C), ``voxel_coords`` (V, 4) batch, z, y, x,
-    ``points`` (P, 1 + C) with the batch index first, ``gt_boxes`` and ``gt_labels`` (a list of one tensor a frame). The
+    ``points`` (P, 1 + C) with the batch index first, ``gt_boxes`` and ``gt_labels`` (a list of one tensor a frame), and
+    ``gt_velocities`` where the data set has them. The
     data preprocessor of mmengine's BaseModel brings its tensors to the model's device.
 
     Attributes:
@@ -139,6 +141,7 @@ class Detector(BaseModel):
                     labels=to_numpy(kept.labels),
                     logits=to_numpy(kept.logits),
                     n_points=ops.count_points_in_boxes(cloud, boxes),
+                    velocities=None if kept.velocities is None else to_numpy(kept.velocities),
                 )
             )
         return found

@@ -102,4 +102,5 @@ class Second(Detector):
         boxes = self.dense_head.decode(data, frame, index)
         kept = suppress(boxes, scores[index], overlap, limit)
         index = index[kept]
-        return Proposals(boxes[kept], scores[index], labels[index], logits[index], index)
+        velocities = self.dense_head.velocities(data, frame, index)
+        return Proposals(boxes[kept], scores[index], labels[index], logits[index], index, velocities)

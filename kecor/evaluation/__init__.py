@@ -6,10 +6,11 @@ from typing import Any
 
 from kecor.evaluation.base import Metric, Table
 from kecor.evaluation.kitti.metric import KittiMetric
+from kecor.evaluation.nuscenes import NuscenesMetric
 from kecor.registry import METRICS
 from kecor.tables import format_table
 
-__all__ = ["KittiMetric", "Metric", "Table", "build_metric", "result_text"]
+__all__ = ["KittiMetric", "Metric", "NuscenesMetric", "Table", "build_metric", "result_text"]
 
 
 def build_metric(cfg: dict[str, Any]) -> Metric:

@@ -33,6 +33,7 @@ class AnchorHead(nn.Module):
         classes: names of the classes, in label order.
         anchors: arguments of one :class:`~kecor.detectors.targets.anchors.AnchorSpec` each. Anchors of classes the
             data does not have are left out. Default: KITTI's.
+        velocity: also predict the velocity of each box, in m/s along x and y.
 
     Raises:
         ConfigError: an anchor with wrong arguments, or a class without an anchor.
@@ -45,6 +46,7 @@ class AnchorHead(nn.Module):
         grid: Grid,
         classes: Sequence[str],
         anchors: Sequence[dict] | None = None,
+        velocity: bool = False,
     ):
         super().__init__()
         self.specs = [s for s in _specs(anchors) if s.name in classes]
@@ -56,15 +58,18 @@ class AnchorHead(nn.Module):
         table = torch.cat([class_anchors(s, grid.point_cloud_range, shape) for s in self.specs], dim=2)
         self.register_buffer("anchors", table, persistent=False)
         n = table.shape[2]
+        self.velocity = velocity
+        self.code_size = 9 if velocity else 7
         self.conv_cls = nn.Conv2d(in_channels, n * self.n_classes, 1)
-        self.conv_box = nn.Conv2d(in_channels, n * 7, 1)
+        self.conv_box = nn.Conv2d(in_channels, n * self.code_size, 1)
         self.conv_dir_cls = nn.Conv2d(in_channels, n * box_coder.DIRECTION_BINS, 1)
         nn.init.constant_(self.conv_cls.bias, -math.log((1 - PRIOR) / PRIOR))
         nn.init.normal_(self.conv_box.weight, std=0.001)
 
     def forward(self, data: dict) -> dict:
         """From ``spatial_features_2d`` (N, in_channels, H, W): adds the float32 ``cls_preds`` (N, A, classes) logits,
-        ``box_preds`` (N, A, 7) residuals and ``dir_cls_preds`` (N, A, 2) logits.
+        ``box_preds`` (N, A, 7) residuals, followed by two columns of velocities where they are predicted, and
+        ``dir_cls_preds`` (N, A, 2) logits.
 
         Runs in float32, inside autocast too: three digits are too few for scores that rank boxes.
         """
@@ -73,7 +78,7 @@ class AnchorHead(nn.Module):
             return {
                 **data,
                 "cls_preds": self._rows(self.conv_cls(x), self.n_classes),
-                "box_preds": self._rows(self.conv_box(x), 7),
+                "box_preds": self._rows(self.conv_box(x), self.code_size),
                 "dir_cls_preds": self._rows(self.conv_dir_cls(x), box_coder.DIRECTION_BINS),
             }
 
@@ -87,6 +92,10 @@ class AnchorHead(nn.Module):
         anchors = self.anchors.view(-1, 7)[index]
         return _decode(data["box_preds"][frame, index], data["dir_cls_preds"][frame, index], anchors)
 
+    def velocities(self, data: dict, frame: int, index: Tensor) -> Tensor | None:
+        """(K, 2) velocities of the anchors ``index`` of one frame of the batch, or None where none are predicted."""
+        return data["box_preds"][frame, index, 7:] if self.velocity else None
+
     def passes(self, bev: Tensor, index: Tensor, dropout: DropoutPasses) -> tuple[Tensor, Tensor]:
         """(K, P, classes) logits and (K, P, 7) boxes of the anchors ``index`` (K,), as P heads say that see one frame's
         map (in_channels, H, W) thinned. Only the cells and the rows of the convolutions that say it are computed."""
@@ -98,12 +107,13 @@ class AnchorHead(nn.Module):
                 weight = layer.weight.view(-1, width, layer.in_channels)[kind]
                 return torch.einsum("kpc,kwc->kpw", seen, weight) + layer.bias.view(-1, 1, width)[kind]
 
-            logits, residuals = said(self.conv_cls, self.n_classes), said(self.conv_box, 7)
+            logits, residuals = said(self.conv_cls, self.n_classes), said(self.conv_box, self.code_size)
             directions = said(self.conv_dir_cls, box_coder.DIRECTION_BINS)
             return logits, _decode(residuals, directions, self.anchors.view(-1, 1, 7)[index])
 
     def targets(self, gt_boxes: Sequence[Tensor], gt_labels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
-        """(N, A) labels and (N, A, 7) residuals of a batch; see :mod:`kecor.detectors.targets.target_assigner`."""
+        """(N, A) labels and (N, A, code size) residuals of a batch; see
+        :func:`~kecor.detectors.targets.target_assigner.assign`. With velocities, ``gt_boxes`` are (M, 9)."""
         sizes = [len(spec.rotations) for spec in self.specs]
         all_labels, all_residuals = [], []
         for boxes, labels in zip(gt_boxes, gt_labels):
@@ -112,21 +122,33 @@ class AnchorHead(nn.Module):
                 chosen = boxes[labels == label].to(anchors.dtype)
                 found = assign(anchors.reshape(-1, 7), chosen, label, spec.matched, spec.unmatched)
                 labels_of.append(found[0].view(anchors.shape[:3]))
-                residuals_of.append(found[1].view(anchors.shape))
+                residuals_of.append(found[1].view(*anchors.shape[:3], self.code_size))
             all_labels.append(torch.cat(labels_of, dim=2).flatten())
-            all_residuals.append(torch.cat(residuals_of, dim=2).view(-1, 7))
+            all_residuals.append(torch.cat(residuals_of, dim=2).view(-1, self.code_size))
         return torch.stack(all_labels), torch.stack(all_residuals)
 
     def loss(self, data: dict) -> dict[str, Tensor]:
-        """The losses of a batch that went through :meth:`forward`, with its ``gt_boxes`` and ``gt_labels``."""
+        """The losses of a batch that went through :meth:`forward`, with its ``gt_boxes`` and ``gt_labels``, and with
+        ``gt_velocities``, NaN where unknown, where velocities are predicted.
+
+        Raises:
+            ConfigError: velocities are predicted but the data set has none.
+        """
         with torch.autocast(self.anchors.device.type, enabled=False):
-            labels, residuals = self.targets(data["gt_boxes"], data["gt_labels"])
+            labels, residuals = self.targets(self._truth(data), data["gt_labels"])
             predictions = (data["cls_preds"], data["box_preds"], data["dir_cls_preds"])
             return anchor_losses(*predictions, self.anchors.view(-1, 7), labels, residuals)
 
+    def _truth(self, data: dict) -> Sequence[Tensor]:
+        if not self.velocity:
+            return data["gt_boxes"]
+        if "gt_velocities" not in data:
+            raise ConfigError("detector.dense_head.velocity: the data set has no velocities; leave it out")
+        return [torch.cat(pair, dim=1) for pair in zip(data["gt_boxes"], data["gt_velocities"])]
+
 
 def _decode(residuals: Tensor, directions: Tensor, anchors: Tensor) -> Tensor:
-    """(..., 7) boxes of residuals (..., 7) of anchors, and direction logits (..., 2); headings in [-pi, pi)."""
+    """(..., 7) boxes of residuals (..., 7 or more) of anchors, and direction logits (..., 2); headings in [-pi, pi)."""
     boxes = box_coder.decode(residuals, anchors)
     heading = box_coder.decode_heading(boxes[..., 6], directions.argmax(dim=-1))
     return torch.cat([boxes[..., :6], heading[..., None]], dim=-1)

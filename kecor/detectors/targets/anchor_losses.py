@@ -21,6 +21,10 @@ def sigmoid_focal(logits: Tensor, targets: Tensor, alpha: float = 0.25, gamma: f
     return balance * wrong**gamma * F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
 
 
+VELOCITY_WEIGHT = 0.2
+"""Weight of velocities within ``loss_loc`` (Zhu et al. 2019; ``code_weights`` of OpenPCDet's nuScenes configs)."""
+
+
 def smooth_l1(difference: Tensor, beta: float = 1 / 9) -> Tensor:
     """Quadratic below ``beta``, linear above (Girshick 2015)."""
     size = difference.abs()
@@ -29,9 +33,12 @@ def smooth_l1(difference: Tensor, beta: float = 1 / 9) -> Tensor:
 
 def residual_difference(predicted: Tensor, target: Tensor) -> Tensor:
     """(P, 7) predicted minus target residuals, the last replaced by the two terms of sin(predicted - target), which
-    is blind to half a turn (Yan et al. 2018, equation 4)."""
-    sine = predicted[:, 6:].sin() * target[:, 6:].cos() - predicted[:, 6:].cos() * target[:, 6:].sin()
-    return torch.cat([predicted[:, :6] - target[:, :6], sine], dim=1)
+    is blind to half a turn (Yan et al. 2018, equation 4). Differences of further columns, the velocities, follow; they
+    are 0 where the target is NaN, as it is where a velocity is not known."""
+    turn, wanted = predicted[:, 6:7], target[:, 6:7]
+    sine = turn.sin() * wanted.cos() - turn.cos() * wanted.sin()
+    velocity = torch.where(target[:, 7:].isnan(), 0, predicted[:, 7:] - target[:, 7:])
+    return torch.cat([predicted[:, :6] - target[:, :6], sine, velocity], dim=1)
 
 
 def anchor_losses(
@@ -47,11 +54,11 @@ def anchor_losses(
 
     Args:
         cls_preds: (N, A, C) class logits.
-        box_preds: (N, A, 7) residuals.
+        box_preds: (N, A, 7) residuals, or (N, A, 9) with velocities.
         dir_preds: (N, A, 2) logits of the direction bins.
         anchors: (A, 7).
         labels: (N, A) of :func:`~kecor.detectors.targets.target_assigner.assign`.
-        residuals: (N, A, 7) of the same.
+        residuals: of the same, as many columns as ``box_preds``.
     """
     n_frames, _, n_classes = cls_preds.shape
     positive = labels >= 0
@@ -62,8 +69,9 @@ def anchor_losses(
 
     frame, anchor = positive.nonzero(as_tuple=True)
     target = residuals[frame, anchor]
-    difference = residual_difference(box_preds[frame, anchor], target)
-    losses["loss_loc"] = (smooth_l1(difference) * weight[frame, None]).sum()
+    loss = smooth_l1(residual_difference(box_preds[frame, anchor], target))
+    loss = torch.cat([loss[:, :7], VELOCITY_WEIGHT * loss[:, 7:]], dim=1)
+    losses["loss_loc"] = (loss * weight[frame, None]).sum()
 
     bins = direction_bin(target[:, 6] + anchors[anchor, 6])
     direction = F.cross_entropy(dir_preds[frame, anchor], bins, reduction="none")

@@ -15,7 +15,10 @@ LARGEST_LOG_RATIO = math.log(1000 / 16)
 
 
 def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """(..., 7) residuals of boxes: offsets by the anchor's diagonal and height, log size ratios, heading difference."""
+    """(..., 7) residuals of boxes: offsets by the anchor's diagonal and height, log size ratios, heading difference.
+
+    Further columns of ``boxes``, such as velocities, are appended as they are.
+    """
     diagonal = anchors[..., 3:5].norm(dim=-1, keepdim=True)
     return torch.cat(
         [
@@ -23,6 +26,7 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
             (boxes[..., 2:3] - anchors[..., 2:3]) / anchors[..., 5:6],
             torch.log(boxes[..., 3:6] / anchors[..., 3:6]),
             boxes[..., 6:7] - anchors[..., 6:7],
+            boxes[..., 7:],
         ],
         dim=-1,
     )

@@ -21,14 +21,15 @@ def assign(anchors: Tensor, gt_boxes: Tensor, label: int, matched: float, unmatc
 
     Args:
         anchors: (A, 7).
-        gt_boxes: (G, 7), those of the class.
+        gt_boxes: (G, 7), those of the class; further columns become targets as they are.
         label: 0-based class.
 
     Returns:
-        (A,) int64 labels: ``label``, ``BACKGROUND`` or ``IGNORED``; (A, 7) residuals, zero where not positive.
+        (A,) int64 labels: ``label``, ``BACKGROUND`` or ``IGNORED``; (A, 7) residuals, as many columns as
+        ``gt_boxes`` has, zero where not positive.
     """
     labels = torch.full((len(anchors),), BACKGROUND, dtype=torch.long, device=anchors.device)
-    residuals = torch.zeros_like(anchors)
+    residuals = anchors.new_zeros(len(anchors), gt_boxes.shape[1])
     if len(gt_boxes) == 0 or len(anchors) == 0:
         return labels, residuals
     overlap = aligned_overlap(anchors, gt_boxes)
