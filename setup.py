@@ -17,7 +17,7 @@ setup(
     license="Apache-2.0",
     packages=find_packages(include=["kecor", "kecor.*"]),
     package_data={"kecor": ["py.typed"]},
-    entry_points={"console_scripts": ["kecor = kecor.cli.guard.__main__:main"]},
+    entry_points={"console_scripts": ["kecor = kecor.cli.__main__:main"]},
     python_requires=">=3.10,<3.13",
     install_requires=[
         "torch>=2.4",

@@ -22,7 +22,7 @@ def command(monkeypatch, capsys, one_thread):
     """Run a command in this process: ``command(name, *arguments)`` gives its exit code, output and error output."""
 
     def call(name, *arguments):
-        main = import_module(f"kecor.cli.guard.{name}").main
+        main = import_module(f"kecor.cli.{name}").main
         monkeypatch.setattr(sys, "argv", [f"{name}.py", *map(str, arguments)])
         code = main()
         return code, *capsys.readouterr()

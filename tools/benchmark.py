@@ -1,6 +1,6 @@
 """``python tools/benchmark.py --help``; the same as ``kecor benchmark``."""
 
-from kecor.cli.guard.benchmark import main
+from kecor.cli.benchmark import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -1,6 +1,6 @@
 """``python tools/create_data.py --help``; the same as ``kecor create-data``."""
 
-from kecor.cli.guard.create_data import main
+from kecor.cli.create_data import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

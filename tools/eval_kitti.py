@@ -1,6 +1,6 @@
 """``python tools/eval_kitti.py --help``; the same as ``kecor eval-kitti``."""
 
-from kecor.cli.guard.eval_kitti import main
+from kecor.cli.eval_kitti import main
 
 if __name__ == "__main__":
     raise SystemExit(main())

@@ -15,6 +15,7 @@ COMMANDS = {
     "compare-al": "compare acquisition methods over seeds",
     "eval-kitti": "evaluate KITTI result files",
     "eval-nuscenes": "evaluate a nuScenes result file",
+    "eval-waymo": "evaluate Waymo detections",
     "visualize": "draw a frame, or write the report of a run again",
     "benchmark": "measure parts of kecor beside plain references",
 }
@@ -28,7 +29,7 @@ def main() -> int:
         print(f"usage: kecor COMMAND [ARGUMENTS]\n\ncommands:\n{known}\n\nkecor COMMAND --help says more")
         return 0 if name in ("-h", "--help") else 2
     sys.argv = [f"kecor {name}", *arguments]
-    return import_module(f"kecor.cli.guard.{name.replace('-', '_')}").main()
+    return import_module(f"kecor.cli.{name.replace('-', '_')}").main()
 
 
 if __name__ == "__main__":

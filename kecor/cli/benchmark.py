@@ -21,10 +21,13 @@ CONTENDERS = ("plain", "float64", "float32", "bfloat16")
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command_parser(__doc__, EXAMPLE)
-    commands = parser.add_subparsers(required=True, dest="name", metavar="{selection,detector,acquisition}")
+    commands = parser.add_subparsers(
+        required=True, dest="name", metavar="{selection,detector,acquisition,waymo_metric}"
+    )
     _add_selection(commands.add_parser("selection", help="KECOR's selection beside a plain reference"))
     _add_detector(commands.add_parser("detector", help="inference and training of detectors, stage by stage"))
     _add_acquisition(commands.add_parser("acquisition", help="CRB's geometric balance beside a plain reference"))
+    _add_waymo(commands.add_parser("waymo_metric", help="Waymo's metrics beside the official op"))
     return parser
 
 
@@ -58,6 +61,16 @@ def _add_acquisition(one: argparse.ArgumentParser) -> None:
     one.add_argument("--candidates", type=int, default=300, help="frames to choose from (default 300)")
     one.add_argument("--picks", type=int, default=100, help="frames to pick (default 100)")
     one.add_argument("--boxes", type=float, default=12, help="boxes a frame, on average (default 12)")
+    one.add_argument("--seed", type=int, default=0, help="of the synthetic frames (default 0)")
+
+
+def _add_waymo(one: argparse.ArgumentParser) -> None:
+    one.add_argument("--frames", type=int, default=2000, help="default 2000")
+    one.add_argument("--boxes", type=int, default=60, help="objects a frame (default 60)")
+    one.add_argument("--predictions", type=int, default=100, help="predictions a frame (default 100)")
+    one.add_argument(
+        "--python", type=Path, metavar="PATH", help="Python that has the op (default: $KECOR_WAYMO_PYTHON)"
+    )
     one.add_argument("--seed", type=int, default=0, help="of the synthetic frames (default 0)")
 
 

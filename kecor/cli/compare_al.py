@@ -15,7 +15,7 @@ from kecor.errors import ConfigError, StateError
 if TYPE_CHECKING:
     from kecor.config import Config
 
-TRAIN_AL = [sys.executable, "-m", "kecor.cli.guard", "train-al"]
+TRAIN_AL = [sys.executable, "-m", "kecor.cli", "train-al"]
 """The command that makes one run."""
 COSTS = ("boxes", "frames")
 EXAMPLE = """example:

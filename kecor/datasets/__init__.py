@@ -6,8 +6,6 @@ from kecor.datasets.base import Dataset
 from kecor.datasets.epoch_sampler import EpochSampler
 from kecor.datasets.gt_database import GTDatabase
 from kecor.datasets.gt_sampling import GtSampling
-from kecor.datasets.kitti.dataset import KittiDataset
-from kecor.datasets.nuscenes import NuscenesDataset
 from kecor.datasets.samples import Samples, collate
 from kecor.registry import DATASETS
 
@@ -17,8 +15,6 @@ __all__ = [
     "Flip",
     "GTDatabase",
     "GtSampling",
-    "KittiDataset",
-    "NuscenesDataset",
     "Rotate",
     "Samples",
     "Scale",

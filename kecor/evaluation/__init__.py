@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from kecor.evaluation.base import Metric, Table
-from kecor.evaluation.kitti.metric import KittiMetric
-from kecor.evaluation.nuscenes import NuscenesMetric
+from kecor.evaluation.base import Metric, Panel, Table
 from kecor.registry import METRICS
 from kecor.tables import format_table
 
-__all__ = ["KittiMetric", "Metric", "NuscenesMetric", "Table", "build_metric", "result_text"]
+__all__ = ["Metric", "Panel", "Table", "build_metric", "result_text"]
 
 
 def build_metric(cfg: dict[str, Any]) -> Metric:

@@ -16,7 +16,7 @@ from kecor.active import stages
 from kecor.active.loop import run
 from kecor.active.run import initial_frames
 from kecor.active.summary import summary_table
-from kecor.datasets import KittiDataset
+from kecor.datasets.kitti.dataset import KittiDataset
 from kecor.engine.checkpoints import read_checkpoint
 from kecor.errors import ConfigError, DataError, StateError
 from tests.active.tiny import tiny_config, write_tiny_set

@@ -27,7 +27,7 @@ LINES = ["round 1: evaluate done", "round 1: kecor selected", "round 1: label do
 def child(data: Path, folder: Path, kill_read: tuple[str, int] | None, kill_line: str | None) -> None:
     """One start of the run; it kills itself at a read or at a line of its log, when told to."""
     from kecor.active.loop import run
-    from kecor.datasets import KittiDataset
+    from kecor.datasets.kitti.dataset import KittiDataset
     from kecor.frame_sets import store as feature_store
 
     torch.set_num_threads(1)

@@ -2,9 +2,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from kecor.cli.guard.create_data import main
 
-from kecor.datasets import KittiDataset
+from kecor.cli.create_data import main
+from kecor.datasets.kitti.dataset import KittiDataset
 from kecor.files import read_json
 from tests.datasets.small_set import write_set
 

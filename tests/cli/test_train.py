@@ -27,7 +27,7 @@ def run_tool(name: str, *arguments: object) -> int:
     """Run a command in this process and return its exit code."""
     old, sys.argv = sys.argv, [f"{name}.py", *map(str, arguments)]
     try:
-        return importlib.import_module(f"kecor.cli.guard.{name}").main()
+        return importlib.import_module(f"kecor.cli.{name}").main()
     finally:
         sys.argv = old
 

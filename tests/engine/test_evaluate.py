@@ -6,10 +6,10 @@ import torch
 from mmengine.model import BaseModel
 
 from kecor.config import DataConfig, VoxelConfig
-from kecor.datasets import KittiDataset
+from kecor.datasets.kitti.dataset import KittiDataset
 from kecor.engine.evaluate import evaluate
 from kecor.errors import DataError
-from kecor.evaluation import KittiMetric
+from kecor.evaluation.kitti.metric import KittiMetric
 from kecor.structures import Detections
 from tests.shared import shared_data
 

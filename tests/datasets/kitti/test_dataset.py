@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from kecor.config import DataConfig, VoxelConfig
-from kecor.datasets import KittiDataset, build_dataset
+from kecor.datasets import build_dataset
 from kecor.datasets.kitti.check import check_dataset
+from kecor.datasets.kitti.dataset import KittiDataset
 from kecor.errors import DataError
 from kecor.files import write_json
 from tests.datasets.small_set import CALIB, cloud, write_set

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kecor.datasets import KittiDataset
+from kecor.datasets.kitti.dataset import KittiDataset
 from kecor.geometry.boxes import corners
 from kecor.ops import count_points_in_boxes
 from tests.shared import shared_data

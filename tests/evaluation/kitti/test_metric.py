@@ -5,10 +5,11 @@ from kecor import ops
 from kecor.datasets.kitti.calibration import Calibration
 from kecor.datasets.kitti.dataset import KittiDataset
 from kecor.errors import DataError
-from kecor.evaluation import KittiMetric, build_metric, result_text
+from kecor.evaluation import build_metric, result_text
 from kecor.evaluation.kitti.conversion import detections_to_objects, image_boxes
 from kecor.evaluation.kitti.evaluate import CLASSES, evaluate
 from kecor.evaluation.kitti.files import read_folders
+from kecor.evaluation.kitti.metric import KittiMetric
 from kecor.structures import Detections, wrap_angle
 from tests.shared import shared_data
 
