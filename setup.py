@@ -28,8 +28,10 @@ setup(
         "matplotlib>=3.8",
         "tqdm>=4.66",
         "tensorboard>=2.15",
+        "protobuf>=4.22",
     ],
     extras_require={
+        "waymo": ["pyarrow>=14"],
         "nuscenes": ["nuscenes-devkit>=1.2"],
         "dev": ["pytest>=8", "hypothesis>=6.100", "shapely>=2.0", "ruff>=0.6"],
     },

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from kecor.cli import main_guard
+from kecor.datasets.waymo import create as waymo
 from kecor.errors import DataError
 
 EXAMPLES = """examples:
@@ -41,6 +42,14 @@ def parse_args() -> argparse.Namespace:
     simulated.add_argument("--layouts", type=Path, metavar="LABEL_DIR", help="KITTI label files to take the scenes of")
     simulated.add_argument(
         "--full-sweep", action="store_true", help="keep all 360 degrees, not the camera's view alone"
+    )
+    waymo.add_arguments(
+        commands.add_parser(
+            "waymo",
+            help=waymo.HELP,
+            epilog=f"example:\n  {waymo.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
     )
     return parser.parse_args()
 
@@ -83,6 +92,8 @@ def main() -> int:
     args = parse_args()
     if args.command == "kitti":
         return check_kitti(args.root, args.out)
+    if args.command == "waymo":
+        return waymo.run(args)
     return simulate(args.out, args.frames, args.seed, args.layouts, args.full_sweep)
 
 

@@ -7,6 +7,7 @@ from kecor.datasets.gt_database import GTDatabase
 from kecor.datasets.gt_sampling import GtSampling
 from kecor.datasets.kitti import KittiDataset
 from kecor.datasets.samples import Samples, collate
+from kecor.datasets.waymo import WaymoDataset
 from kecor.registry import DATASETS
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Rotate",
     "Samples",
     "Scale",
+    "WaymoDataset",
     "build_dataset",
     "build_transforms",
     "collate",
