@@ -32,7 +32,8 @@ class _Unpickler(pickle.Unpickler):
     """Knows the few names that plain values and numpy arrays need, and gives checked stand-ins for numpy's own."""
 
     def find_class(self, module: str, name: str) -> Any:
-        found = _ALLOWED.get((module.replace("numpy.core.", "numpy._core."), name))
+        home = module.replace("numpy.core.", "numpy._core.").replace("__builtin__", "builtins")  # of older versions
+        found = _ALLOWED.get((home, name))
         if found is None:
             raise DataError(f"asks for {module}.{name}, which is neither a plain value nor a numpy array")
         return found
@@ -72,12 +73,17 @@ def _scalar(dtype: _Dtype, data: bytes) -> Any:
 
 
 def _frombuffer(buffer: bytes, dtype: _Dtype, shape: tuple, order: Any, axes: tuple | None = None) -> np.ndarray:
-    flat = np.frombuffer(buffer, dtype.plain())
+    kind = dtype.plain()
+    flat = np.frombuffer(buffer, kind).astype(kind.newbyteorder("="))
     return flat.reshape(shape, order=order) if axes is None else flat.reshape(shape).transpose(axes)
 
 
 def _encode(text: str, encoding: str = "latin1") -> bytes:
     return text.encode("latin1")
+
+
+def _no_bytes() -> bytes:
+    return b""
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
@@ -87,6 +93,7 @@ _ALLOWED: dict[tuple[str, str], Any] = {
     ("numpy", "ndarray"): "ndarray",  # only ever named as an argument of _reconstruct
     ("numpy", "dtype"): _Dtype,
     ("_codecs", "encode"): _encode,
+    ("builtins", "bytes"): _no_bytes,  # how protocol 2 spells empty ones
     ("builtins", "set"): set,
     ("builtins", "frozenset"): frozenset,
     ("builtins", "complex"): complex,

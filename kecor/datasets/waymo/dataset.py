@@ -142,8 +142,9 @@ class WaymoDataset:
         points = self._store.points(segment, number)
         if not np.isfinite(points).all():
             raise DataError(f"{self._store.folders[segment]}: frame {number} has points that are not finite")
-        if not self.no_label_zones:
-            points = points[points[:, 5] == NOT_IN_ZONE]
+        outside = points[:, 5] == NOT_IN_ZONE
+        if not self.no_label_zones and not outside.all():
+            points = points.take(np.flatnonzero(outside), axis=0)
         points = np.ascontiguousarray(points[:, :5])
         if self.intensity == "tanh":
             np.tanh(points[:, 3], out=points[:, 3])
