@@ -66,7 +66,8 @@ def read_array(path: Path, dtype: np.dtype | type, columns: int | None = None) -
         DataError: the file is missing, is no such array, is cut off, or holds Python objects.
     """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        with np.errstate(over="ignore"):  # an absurd shape overflows before it is refused
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, TypeError, OverflowError, EOFError) as error:

@@ -15,6 +15,7 @@ from kecor.errors import DataError, KecorError
 
 CONTEXT, TIME, LASER = "key.segment_context_name", "key.frame_timestamp_micros", "key.laser_name"
 _RETURNS = [f"[LiDARComponent].range_image_return{k}" for k in (1, 2)]
+_PARTS = ("values", "shape")
 _PIXEL_POSE = "[LiDARPoseComponent].range_image_return1"
 _EXTRINSIC = "[LiDARCalibrationComponent].extrinsic.transform"
 _INCLINATION = "[LiDARCalibrationComponent].beam_inclination"
@@ -60,9 +61,6 @@ def read_v2(path: str | Path, interval: int = 1) -> Iterator[tuple[int, RawFrame
             lasers[time].append(segment.laser(row))
             if not left[time]:
                 yield segment.frame(time, lasers.pop(time))
-
-
-_PARTS = ("values", "shape")
 
 
 class _Segment:

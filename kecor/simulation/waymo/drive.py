@@ -96,7 +96,7 @@ def random_drive(rng: np.random.Generator, seconds: float) -> Drive:
     up = np.array([0.0, 0.0, MOUNT_HEIGHT])
     boxes = scene.boxes + np.pad(up, (0, 4))
     scene = replace(scene, boxes=boxes, mesh=replace(scene.mesh, vertices=scene.mesh.vertices + up))
-    start = planar(*rng.uniform(-2000, 2000, 2), rng.uniform(-np.pi, np.pi))
+    start = planar(rng.uniform(-2000, 2000), rng.uniform(-2000, 2000), rng.uniform(-np.pi, np.pi))
     velocity = _velocities(scene, seconds, rng)
     return Drive(scene, velocity, rng.uniform(0, 8), rng.normal(scale=0.03), start)
 

@@ -120,7 +120,7 @@ def test_an_interval_is_kept_for_a_folder(raw, tmp_path):
     assert done[CONTEXT].frames == 2
     names = sorted(p.name for p in (tmp_path / "out" / "segments" / CONTEXT / "points").iterdir())
     assert names == ["000000.npy", "000003.npy"]
-    with pytest.raises(DataError, match="'interval': 3.*another folder or the same interval"):
+    with pytest.raises(DataError, match=r"'interval': 3.*another folder or the same interval"):
         run(raw, tmp_path / "out")
     with pytest.raises(DataError, match="interval 0"):
         run(raw, tmp_path / "new", interval=0)

@@ -1,4 +1,4 @@
-"""Raw frames: geometry against a plain computation, and both formats against each other and the official expectation."""
+"""Raw frames: geometry against a plain computation, both formats against each other and the official clouds."""
 
 import struct
 import zlib
