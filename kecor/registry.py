@@ -1,6 +1,6 @@
 """The registries: a name in a config finds the class that carries it.
 
-Each registry imports the modules that fill it the first time a name is looked up, so importing :mod:`kecor` stays cheap.
+Each registry imports the modules that fill it when a name is looked up first, so importing :mod:`kecor` stays cheap.
 """
 
 from mmengine.registry import Registry

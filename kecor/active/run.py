@@ -16,7 +16,8 @@ from kecor.active.preflight import check_files, check_processes, check_splits, c
 from kecor.active.purchase import checked_needs
 from kecor.active.state import DONE, ROUND_STAGES, ROUNDS_KEY, State, digest_of_splits, load_state, settings_of
 from kecor.config import Config, dump_config
-from kecor.datasets import Dataset, build_dataset
+from kecor.datasets import build_dataset
+from kecor.datasets.base import Dataset
 from kecor.detectors import Detector, build_detector, load_pretrained
 from kecor.engine import launch
 from kecor.engine.checkpoints import load_checkpoint, save_checkpoint

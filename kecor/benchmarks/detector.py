@@ -10,10 +10,11 @@ from mmengine.config import Config as FileConfig
 
 from kecor.benchmarks.stage_times import measure, report
 from kecor.config import Config, load_config
-from kecor.datasets import Samples, build_dataset
+from kecor.datasets import build_dataset
 from kecor.datasets.kitti.calibration import read_calibration
 from kecor.datasets.kitti.files import read_points
 from kecor.datasets.kitti.images import ImageSizes
+from kecor.datasets.samples import Samples
 from kecor.detectors import build_detector, load_pretrained
 from kecor.engine.device import resolve_device
 from kecor.errors import ConfigError

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from kecor.benchmarks.floor import Call, Recorder, alone_seconds, copy_rate, floor_seconds, flop_rate, seconds
-from kecor.datasets import collate
+from kecor.datasets.samples import collate
 from kecor.detectors import Detector
 from kecor.engine.device import autocast
 from kecor.tables import format_table

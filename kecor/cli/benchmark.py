@@ -21,9 +21,7 @@ CONTENDERS = ("plain", "float64", "float32", "bfloat16")
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command_parser(__doc__, EXAMPLE)
-    commands = parser.add_subparsers(
-        required=True, dest="name", metavar="{selection,detector,acquisition,waymo_metric}"
-    )
+    commands = parser.add_subparsers(required=True, dest="name", metavar="BENCHMARK")
     _add_selection(commands.add_parser("selection", help="KECOR's selection beside a plain reference"))
     _add_detector(commands.add_parser("detector", help="inference and training of detectors, stage by stage"))
     _add_acquisition(commands.add_parser("acquisition", help="CRB's geometric balance beside a plain reference"))
@@ -68,9 +66,7 @@ def _add_waymo(one: argparse.ArgumentParser) -> None:
     one.add_argument("--frames", type=int, default=2000, help="default 2000")
     one.add_argument("--boxes", type=int, default=60, help="objects a frame (default 60)")
     one.add_argument("--predictions", type=int, default=100, help="predictions a frame (default 100)")
-    one.add_argument(
-        "--python", type=Path, metavar="PATH", help="Python that has the op (default: $KECOR_WAYMO_PYTHON)"
-    )
+    one.add_argument("--python", type=Path, metavar="PATH", help="Python with the op (default: $KECOR_WAYMO_PYTHON)")
     one.add_argument("--seed", type=int, default=0, help="of the synthetic frames (default 0)")
 
 

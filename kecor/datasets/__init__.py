@@ -1,27 +1,16 @@
 """Data sets, augmentation and the way from frames to batches."""
 
-from kecor.config import DataConfig
-from kecor.datasets.augmentation import Flip, Rotate, Scale, build_transforms
-from kecor.datasets.base import Dataset
-from kecor.datasets.epoch_sampler import EpochSampler
-from kecor.datasets.gt_database import GTDatabase
-from kecor.datasets.gt_sampling import GtSampling
-from kecor.datasets.samples import Samples, collate
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from kecor.registry import DATASETS
 
-__all__ = [
-    "Dataset",
-    "EpochSampler",
-    "Flip",
-    "GTDatabase",
-    "GtSampling",
-    "Rotate",
-    "Samples",
-    "Scale",
-    "build_dataset",
-    "build_transforms",
-    "collate",
-]
+if TYPE_CHECKING:
+    from kecor.config import DataConfig
+    from kecor.datasets.base import Dataset
+
+__all__ = ["build_dataset"]
 
 
 def build_dataset(data: DataConfig, split: str) -> Dataset:

@@ -7,7 +7,9 @@ from typing import Any
 
 from kecor import run_dir
 from kecor.config import Config, dump_config
-from kecor.datasets import Dataset, Samples, build_dataset
+from kecor.datasets import build_dataset
+from kecor.datasets.base import Dataset
+from kecor.datasets.samples import Samples
 from kecor.detectors import Detector, build_detector, load_pretrained
 from kecor.engine import launch
 from kecor.engine.evaluate import evaluate

@@ -1,6 +1,6 @@
 import pytest
 
-from kecor.datasets import EpochSampler
+from kecor.datasets.epoch_sampler import EpochSampler
 
 
 def order(n, epoch, **kwargs):

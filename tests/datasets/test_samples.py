@@ -7,9 +7,11 @@ import torch
 from torch.utils.data import DataLoader
 
 from kecor.config import DataConfig, VoxelConfig
-from kecor.datasets import EpochSampler, GTDatabase, Samples, collate
+from kecor.datasets.epoch_sampler import EpochSampler
 from kecor.datasets.frame_cache import FrameCache
+from kecor.datasets.gt_database import GTDatabase
 from kecor.datasets.kitti.dataset import KittiDataset
+from kecor.datasets.samples import Samples, collate
 from kecor.datasets.voxels import voxelize
 from kecor.structures import Frame
 from tests.datasets.small_set import write_set

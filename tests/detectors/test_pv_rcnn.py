@@ -8,8 +8,8 @@ from mmengine.config import Config as FileConfig
 
 from kecor import ops
 from kecor.config import load_config
-from kecor.datasets import Samples, collate
 from kecor.datasets.kitti.dataset import KittiDataset
+from kecor.datasets.samples import Samples, collate
 from kecor.detectors import build_detector, load_pretrained
 from kecor.errors import ConfigError, KecorError
 from tests.detectors.plain_pv_rcnn import assert_near, randomise, second_stage

@@ -1,0 +1,1 @@
+"""The parts of the command ``create-data``: one data set each."""
