@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 
@@ -183,3 +185,37 @@ def test_an_empty_run_is_zero_where_there_are_objects(dataset):
     nothing = Detections(np.zeros((0, 7), np.float32), np.zeros(0, np.float32), np.zeros(0, np.int64))
     result = build_metric({"type": "kitti"}).evaluate(dataset, dict.fromkeys(dataset.ids, nothing))
     assert result["strict"]["Car"]["3d"] == {"R11": [0, 0, 0], "R40": [0, 0, 0]}
+
+
+class WithoutBoxes(KittiDataset):
+    """Labels whose 2D boxes are zeros, and which nobody took an image of."""
+
+    def objects(self, frame_id):
+        objects = super().objects(frame_id)
+        objects.bbox[:] = 0
+        return objects
+
+
+def test_labels_without_2d_boxes_are_measured_in_space_aloud(tmp_path):
+    whole = KittiDataset(shared_data("kitti_mini"), "trainval", CLASSES)
+    flat = WithoutBoxes(shared_data("kitti_mini"), "trainval", CLASSES)
+    found = perfect(flat)
+    behind = {frame_id: len(d) for frame_id, d in found.items()}
+    for frame_id, d in list(found.items())[:4]:  # a detection that no image shows is measured too
+        found[frame_id] = Detections(
+            np.vstack([d.boxes, box(-20, 0)]), np.append(d.scores, 2), np.append(d.labels, 0).astype(int)
+        )
+    with pytest.warns(UserWarning, match="no label has a 2D box"):
+        result = build_metric({"type": "kitti"}).evaluate(flat, found, tmp_path)
+    counts = result["counts"]["Car"]
+    assert counts["detections"] == [sum((d.labels == 0).sum() for d in found.values())] * 3
+    assert len((tmp_path / f"{flat.ids[0]}.txt").read_text().splitlines()) == behind[flat.ids[0]] + 1
+    easy, moderate, hard = counts["labels"]
+    for n, level in ((easy, 0), (moderate, 1), (hard, 2)):
+        ap = result["strict"]["Car"]["3d"]["R40"][level]
+        assert ap == pytest.approx(100 * n / (n + 4), abs=6)  # four wrong ones stand above all
+    assert result["strict"]["Car"]["bbox"] == {"R11": [None] * 3, "R40": [None] * 3}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        seen = build_metric({"type": "kitti"}).evaluate(whole, perfect(whole))
+    assert hard >= seen["counts"]["Car"]["labels"][2] > 20
