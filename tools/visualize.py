@@ -9,6 +9,7 @@ from pathlib import Path
 from kecor.cli import main_guard
 from kecor.datasets.kitti import KittiDataset
 from kecor.errors import DataError
+from kecor.frame_ids import check_frame_id
 from kecor.visualization.bird_eye import write_frame
 from kecor.visualization.report import update_report
 from kecor.visualization.results import read_detections
@@ -40,7 +41,7 @@ def parse_args() -> argparse.Namespace:
 def draw(args: argparse.Namespace) -> Path:
     """Write the picture the command ``frame`` asks for; its path."""
     dataset = KittiDataset(args.root, args.split, args.classes)
-    frame = dataset.read(args.id, labels=args.split != "test")
+    frame = dataset.read(check_frame_id(args.id, "--id"), labels=args.split != "test")
     found = read_detections(args.detections, frame.calib, args.classes) if args.detections else None
     write_frame(args.out, frame, found, args.classes)
     return args.out

@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from kecor.datasets.kitti_files import read_ids as listed_ids
 from kecor.datasets.kitti_labels import KittiObjects, read_objects
 from kecor.errors import DataError
+from kecor.frame_ids import ids_in
 
 NOTHING = KittiObjects.from_rows([], np.zeros((0, 15)))
 """The detections of a frame in which there are none."""
@@ -34,7 +36,7 @@ def read_folders(
     for folder in (gt_dir, det_dir):
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder")
-    labelled, measured = _frame_ids(gt_dir), _frame_ids(det_dir)
+    labelled, measured = ids_in(gt_dir), ids_in(det_dir)
     ids = sorted(labelled | measured) if ids is None else ids
     if not measured.intersection(ids):
         raise DataError(f"{det_dir}: holds no result file (<frame id>.txt) of the {len(ids)} frames")
@@ -50,12 +52,6 @@ def read_folders(
     return gt, det
 
 
-def _frame_ids(folder: Path) -> set[str]:
-    """The ids of the files in a folder and in its folders."""
-    files = [*folder.glob("*.txt"), *folder.glob("*/*.txt")]
-    return {path.relative_to(folder).with_suffix("").as_posix() for path in files}
-
-
 def _warn_of_empty(det_dir: Path, missing: list[str], frames: int) -> None:
     if missing:
         warnings.warn(
@@ -66,15 +62,12 @@ def _warn_of_empty(det_dir: Path, missing: list[str], frames: int) -> None:
 
 
 def read_ids(path: Path) -> list[str]:
-    """The frame ids of a file, one a line.
+    """The frame ids of a file, each listed once.
 
     Raises:
-        DataError: the file is missing or unreadable, holds no id, or one id twice.
+        DataError: the file is missing or unreadable, holds no id, one id twice, or what is no frame id.
     """
-    try:
-        ids = Path(path).read_text().split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
+    ids = listed_ids(path)
     if not ids:
         raise DataError(f"{path}: holds no frame id")
     if len(set(ids)) < len(ids):

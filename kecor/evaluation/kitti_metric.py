@@ -17,6 +17,7 @@ from kecor.evaluation.kitti_convert import detections_to_objects
 from kecor.evaluation.kitti_pairs import pair_frames
 from kecor.evaluation.kitti_roles import count, on_image, remarks
 from kecor.files import write_text
+from kecor.frame_ids import inside_folder
 from kecor.registry import METRICS
 from kecor.structures import Detections
 
@@ -60,7 +61,7 @@ class KittiMetric:
         objects = {frame_id: self._objects(dataset, frame_id, found, unseen) for frame_id, found in detections.items()}
         if result_dir is not None:
             for frame_id, rows in objects.items():
-                write_text(Path(result_dir) / f"{frame_id}.txt", format_objects(rows, scored=True))
+                write_text(inside_folder(result_dir, f"{frame_id}.txt"), format_objects(rows, scored=True))
         pairs = pair_frames(gt, list(objects.values()))
         for remark in remarks(pairs):
             warnings.warn(remark, stacklevel=2)

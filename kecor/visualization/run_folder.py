@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from kecor.errors import DataError
-from kecor.files import read_json
+from kecor.files import read_json, read_text
 
 
 @dataclass
@@ -63,12 +63,11 @@ def read_summary(path: str | Path) -> list[dict[str, str]]:
         DataError: the file is missing, has no row, or lacks the column ``round``, ``frames`` or ``boxes``.
     """
     path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file; tools/train_al.py writes it when the first round ends")
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; tools/train_al.py writes it when the first round ends") from error
-    except (OSError, UnicodeDecodeError) as error:
+        rows = list(csv.DictReader(read_text(path).splitlines()))
+    except csv.Error as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     if not rows:
         raise DataError(f"{path}: holds no round yet")
@@ -120,7 +119,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        config = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     return config if isinstance(config, dict) else {}

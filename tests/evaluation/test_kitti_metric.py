@@ -6,6 +6,7 @@ import pytest
 from kecor import ops
 from kecor.datasets.kitti import KittiDataset
 from kecor.datasets.kitti_calib import Calibration
+from kecor.datasets.kitti_labels import KittiObjects
 from kecor.errors import DataError
 from kecor.evaluation import build_metric
 from kecor.evaluation.kitti import CLASSES, evaluate
@@ -165,6 +166,28 @@ def test_low_scores_are_left_out_and_every_frame_gets_a_file(tmp_path):
     lines = (tmp_path / "new" / f"{ids[0]}.txt").read_text().splitlines()
     assert [line.split()[-1] for line in lines] == ["0.900000", "0.700000"]
     assert (tmp_path / "new" / f"{ids[1]}.txt").read_text() == ""
+
+
+def test_no_result_is_written_outside_the_folder(calib, tmp_path):
+    class Anywhere:
+        classes = ("Car",)
+
+        def objects(self, frame_id):
+            return KittiObjects.from_rows([], np.zeros((0, 15)))
+
+        def calibration(self, frame_id):
+            return calib
+
+        def image_size(self, frame_id):
+            return SIZE
+
+    metric, found = build_metric({"type": "kitti"}), detection(box(20, 0))
+    metric.evaluate(Anywhere(), {"seq/000001": found}, tmp_path / "results")
+    assert (tmp_path / "results" / "seq" / "000001.txt").is_file()
+    for frame_id in ("../x", "seq/../../x", str(tmp_path / "x")):
+        with pytest.raises(DataError, match="lies outside"):
+            metric.evaluate(Anywhere(), {frame_id: found}, tmp_path / "results")
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
 
 
 @pytest.mark.parametrize(
