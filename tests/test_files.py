@@ -48,5 +48,5 @@ def test_read_json_names_the_file(tmp_path):
     with pytest.raises(DataError, match=r"half\.json: is no valid JSON"):
         read_json(tmp_path / "half.json")
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(DataError, match=r"binary\.json: is no valid JSON"):
+    with pytest.raises(DataError, match=r"binary\.json: cannot be read: is no UTF-8 text"):
         read_json(tmp_path / "binary.json")

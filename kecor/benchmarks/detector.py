@@ -18,6 +18,7 @@ from kecor.datasets.samples import Samples
 from kecor.detectors import build_detector, load_pretrained
 from kecor.engine.device import resolve_device
 from kecor.errors import ConfigError
+from kecor.frame_ids import check_frame_id
 from kecor.progress import progress_bar
 from kecor.structures import Frame
 from kecor.tables import format_table
@@ -96,7 +97,7 @@ def read_sample(
         return Samples(lambda _: _read_file(frame, config.data.camera_view), [frame.stem], config.data, False)[0]
     config.data.root = data_root or config.data.root
     dataset = build_dataset(config.data, config.data.val_split)
-    return Samples(dataset.read, [frame_id or dataset.ids[0]], config.data, False)[0]
+    return Samples(dataset.read, [check_frame_id(frame_id or dataset.ids[0], "--frame-id")], config.data, False)[0]
 
 
 def _read_file(path: Path, camera_view: bool) -> Frame:

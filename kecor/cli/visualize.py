@@ -33,12 +33,13 @@ def build_parser() -> argparse.ArgumentParser:
 def draw(arguments: argparse.Namespace) -> Path:
     """Write the picture of a frame; returns its path."""
     from kecor.datasets.kitti.dataset import KittiDataset
+    from kecor.frame_ids import check_frame_id
     from kecor.visualization.bird_eye import write_frame
     from kecor.visualization.results import read_detections
 
     classes = arguments.classes
     dataset = KittiDataset(arguments.root, arguments.split, classes)
-    frame = dataset.read(arguments.id, labels=arguments.split != "test")
+    frame = dataset.read(check_frame_id(arguments.id, "--id"), labels=arguments.split != "test")
     found = read_detections(arguments.detections, frame.calib, classes) if arguments.detections else None
     write_frame(arguments.out, frame, found, classes)
     return arguments.out

@@ -29,7 +29,8 @@ def voxelize(
     A voxel's feature is the mean of its first ``max_points`` points. Once ``max_voxels`` are open, points that would
     open another are dropped, while those that fall into an open one still count (Zhou and Tuzel, CVPR 2018, 2.1 with
     the order of the points in place of a random sample). Points outside the range, its upper faces included, are
-    dropped, and so are points that are not finite.
+    dropped, and so are points that are not finite. A point's cell is ``floor((point - low) / size)``, each step rounded
+    to float32 as in spconv: in float64, points on a face between two cells would often fall into the other one.
 
     Args:
         points: (N, C) x, y, z in metres and further channels.
@@ -41,8 +42,8 @@ def voxelize(
     """
     return _voxelize(
         np.array(points, np.float32, order="C"),  # a copy: a read-only array would be compiled for anew
-        np.asarray(point_cloud_range[:3], np.float64),
-        np.asarray(voxel_size, np.float64),
+        np.asarray(point_cloud_range[:3], np.float32),
+        np.asarray(voxel_size, np.float32),
         grid_size(point_cloud_range, voxel_size),
         max_points,
         max_voxels,

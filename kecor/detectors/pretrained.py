@@ -51,10 +51,10 @@ def load_weights(module: nn.Module, weights: dict[str, Tensor], path: str | Path
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
+    if not path.is_file():  # nor a pipe, which would block
+        raise CheckpointError(f"{path}: no such checkpoint file")
     try:
         checkpoint: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: no such checkpoint file") from error
     except pickle.UnpicklingError as error:
         raise CheckpointError(
             f"{path}: no checkpoint, or one that holds more than tensors and plain values, which could run code when "

@@ -17,6 +17,7 @@ from kecor.engine.train import train
 from kecor.errors import StateError
 from kecor.evaluation import build_metric
 from kecor.files import write_json, write_text
+from kecor.frame_ids import ids_in
 from kecor.lock import LOCK
 
 
@@ -91,7 +92,7 @@ def evaluate_job(
         data = config.data
         dataset = build_dataset(data, {"train": data.train_split, "val": data.val_split}.get(split, split))
         results = work_dir / run_dir.RESULTS
-        others = sorted({path.stem for path in results.glob("*.txt")} - set(dataset.ids))
+        others = sorted(ids_in(results) - set(dataset.ids))
         if others:
             raise StateError(f"{results}: holds the results of other frames ({others[0]}); choose another --work-dir")
         detector = build_detector(config.detector, data, config.seed)

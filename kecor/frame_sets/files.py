@@ -7,22 +7,27 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from tokenize import TokenError
+from typing import BinaryIO
 
 import numpy as np
 
 from kecor.errors import DataError
-from kecor.files import write_atomic
+from kecor.files import check_regular, write_atomic
 from kecor.frame_sets.schema import ARRAYS
 from kecor.frame_sets.validation import check_arrays
+from kecor.memory import available_memory
 from kecor.structures import Detections, FrameSet
 
 BROKEN = (ValueError, EOFError, OSError, RuntimeError, zipfile.BadZipFile, zlib.error, struct.error, TokenError)
 """What numpy and zipfile raise for files that are damaged, cut short or something else."""
 MAPPED = 1 << 20
 """Size in bytes from which a ``.npy`` file is mapped instead of read."""
+MAX_IDS = 1 << 30
+"""Bytes of the longest list of ids: ten million names of 25 characters."""
 COLUMNS = {f"det_{name}": name for name in ("boxes", "scores", "labels", "logits", "n_points")}
 """Array -> field of :class:`~kecor.structures.Detections`."""
 
@@ -57,22 +62,27 @@ def write_frames(path: str | Path, frames: FrameSet) -> None:
     arrays = check_arrays({"ids": frames.ids, **given, **_columns(frames, path)}, str(path))
     try:
         if path.suffix == ".npz":
-            write_atomic(path, lambda stream: np.savez(stream, **arrays))
+            write_atomic(path, lambda stream: np.savez(stream, **arrays))  # type: ignore[arg-type]
             return
         for name in ("ids", *ARRAYS):
             (path / f"{name}.npy").unlink(missing_ok=True)
         for name in reversed(arrays):  # ids come last: a folder without them is not finished
-            write_atomic(path / f"{name}.npy", lambda stream, array=arrays[name]: np.save(stream, array))
+            write_atomic(path / f"{name}.npy", partial(_save, arrays[name]))
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
+def _save(array: np.ndarray, stream: BinaryIO) -> None:
+    np.save(stream, array)
+
+
 def _archive(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     """Name and array of each member of an ``.npz`` file."""
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    check_regular(path)
     try:
-        archive = np.load(path, allow_pickle=False)
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file or folder") from error
+        archive = np.load(path, mmap_mode="r", allow_pickle=False)  # mapped where it is a single array after all
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except BROKEN as error:
@@ -82,7 +92,21 @@ def _archive(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     with archive:
         for name in archive.files:
             _check_name(name, path)
+        _check_members(archive.zip.infolist(), path)
+        for name in archive.files:
             yield name, _loaded(lambda name=name: archive[name], f"{path}: {name}")
+
+
+def _check_members(members: list[zipfile.ZipInfo], path: Path) -> None:
+    """Check by the archive's own list that its members, once unpacked, fit in memory together."""
+    there, needed = available_memory(), sum(member.file_size for member in members)
+    if needed > there:
+        largest = max(members, key=lambda member: member.file_size)
+        name = largest.filename.removesuffix(".npy")
+        raise DataError(
+            f"{path}: {name}: does not fit in memory: it has {largest.file_size} bytes, "
+            f"all arrays {needed}, and {there:.0f} are free; give a folder of .npy files, which are mapped"
+        )
 
 
 def _folder(path: Path) -> Iterator[tuple[str, np.ndarray]]:
@@ -92,6 +116,7 @@ def _folder(path: Path) -> Iterator[tuple[str, np.ndarray]]:
     for file in sorted(path.glob("*.npy")):
         if not file.name.startswith("."):
             _check_name(file.stem, path)
+            check_regular(file, MAX_IDS if file.stem == "ids" else None)
             mode = "r" if file.stat().st_size >= MAPPED else None
             yield file.stem, _loaded(lambda f=file, m=mode: np.load(f, mmap_mode=m, allow_pickle=False), str(file))
 

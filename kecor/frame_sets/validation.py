@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kecor.errors import DataError
+from kecor.frame_ids import check_frame_name
 from kecor.frame_sets.schema import ARRAYS, COUNTS, FLAGS, LABELS, Kind
 from kecor.progress import progress_bar
 
@@ -53,7 +54,8 @@ def _text_ids(ids: np.ndarray, where: str) -> np.ndarray:
         raise DataError(f"{where}: ids: expected shape (N,), got {ids.shape}")
     if ids.size and ids.dtype.kind not in "USiu":
         raise DataError(f"{where}: ids: expected text or integers, got {ids.dtype}")
-    names, first = [], {}
+    names: list[str] = []
+    first: dict[str, int] = {}
     for row, value in enumerate(ids.tolist()):
         try:
             name = value.decode() if isinstance(value, bytes) else str(value)
@@ -61,6 +63,7 @@ def _text_ids(ids: np.ndarray, where: str) -> np.ndarray:
             raise DataError(f"{where}: ids: row {row}: the bytes {value!r} are no UTF-8 text") from error
         if not name.strip():
             raise DataError(f"{where}: ids: row {row} is empty")
+        check_frame_name(name, f"{where}: ids: row {row}")
         if first.setdefault(name, row) != row:
             raise DataError(f"{where}: ids: row {row}: {name!r} stands in row {first[name]} already")
         names.append(name)

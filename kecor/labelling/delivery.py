@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from kecor.errors import ConfigError, DataError
+from kecor.frame_ids import check_frame_id
 from kecor.labelling.base import Entry, Format, LabelledBoxes, Labels
 from kecor.labelling.classes import ClassNames
 from kecor.labelling.formats import FORMATS
-from kecor.labelling.frame_ids import CLASSES_NAME, IDS_NAME, FrameNames, check_frame_id, read_ids
+from kecor.labelling.frame_ids import CLASSES_NAME, IDS_NAME, FrameNames, read_ids
 from kecor.labelling.reading import read_text
 
 FAR = 300.0

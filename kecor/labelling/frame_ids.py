@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kecor.errors import DataError
+from kecor.frame_ids import check_frame_id
 from kecor.labelling.base import Entry
 from kecor.labelling.reading import read_text
 
@@ -15,22 +16,6 @@ IDS_NAME = "ids.txt"
 CLASSES_NAME = "classes.txt"
 """The class names annotators may use, one a line."""
 CLOUD_ENDINGS = re.compile(r"\.(pcd|bin|npy|ply|las|laz|pts|xyz)$", re.IGNORECASE)
-_PART = re.compile(r"(?!\.)[^/\\\x00-\x1f\x7f]{1,200}")
-
-
-def check_frame_id(frame_id: str, where: str) -> str:
-    """``frame_id``, if it can be a file name with at most one folder.
-
-    Raises:
-        DataError: it is empty, leaves its folder, starts with a dot or holds a backslash or a control character.
-    """
-    parts = frame_id.split("/")
-    if frame_id != frame_id.strip() or len(parts) > 2 or not all(map(_PART.fullmatch, parts)):
-        raise DataError(
-            f"{where}: {frame_id[:80]!r} is no frame id; use a name such as 000003 or scene_1/000003, without '..', "
-            "without a leading dot or slash and with one folder at most"
-        )
-    return frame_id
 
 
 def flat_name(frame_id: str) -> str:

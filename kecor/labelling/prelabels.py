@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kecor.frame_ids import check_frame_id
 from kecor.labelling.base import BoxList, LabelledBoxes, Labels
-from kecor.labelling.frame_ids import check_frame_id
 from kecor.labelling.reading import Value, read_json_value
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from kecor.errors import DataError
 from kecor.files import write_text
+from kecor.frame_ids import check_frame_id
 from kecor.labelling.base import Labels
 from kecor.labelling.formats.openpcdet_custom import format_boxes
-from kecor.labelling.frame_ids import check_frame_id
 
 
 def store_labels(folder: str | Path, labels: Labels) -> Counter[str]:

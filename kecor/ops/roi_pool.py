@@ -46,19 +46,23 @@ def _points(boxes: Tensor) -> Tensor:
 def pool_bev_grid(features: Tensor, boxes: Tensor, origin: Sequence[float], cell: Sequence[float], size: int) -> Tensor:
     """(R, C, size, size) float32 values of the map on a grid over each box, as SECOND-IoU was published with.
 
-    Checkpoints know this grid, so it is kept, with two peculiarities of OpenPCDet's SECONDHead: at both axes of the
-    grid, offsets along x are scaled by the box's length and those along y by its width, so that the grid of a box that
-    is turned is sheared; and positions are made for a map whose outermost cells lie on its edges but read from one
-    whose cells' edges do, up to half a cell off. Beyond the map it reads zero.
+    Points run from edge to edge of the box, ``linspace(-0.5, 0.5, size)`` of its length and width, and cell (i, j) of
+    the map stands for the point ``origin + (j, i) * cell``: OpenPCDet's SECONDHead, whose affine grid and sampling both
+    work with ``align_corners=True``. A peculiarity its checkpoints know is kept: once the grid is turned, offsets along
+    x are scaled by the box's length and those along y by its width, so that the grid of a turned box is sheared. Beyond
+    the map it reads zero.
 
     Args:
         features, boxes, origin, cell: as for :func:`pool_bev`.
-        size: points along each side.
+        size: points along each side; a single one is the box's centre.
+
+    Returns:
+        Rows of the grid go across the box, columns along it.
     """
     if len(boxes) == 0:
         return features.new_zeros(0, len(features), size, size, dtype=torch.float32)
     boxes = boxes.float()
-    steps = (torch.arange(size, device=boxes.device, dtype=boxes.dtype) + 0.5) / size - 0.5
+    steps = torch.linspace(-0.5, 0.5, size, device=boxes.device) if size > 1 else boxes.new_zeros(1)
     along, across = steps[None, None, :], steps[None, :, None]
     cos, sin = boxes[:, 6, None, None].cos(), boxes[:, 6, None, None].sin()
     x = boxes[:, 0, None, None] + boxes[:, 3, None, None] * (along * cos - across * sin)
@@ -66,5 +70,5 @@ def pool_bev_grid(features: Tensor, boxes: Tensor, origin: Sequence[float], cell
     last = boxes.new_tensor([features.shape[2] - 1, features.shape[1] - 1]).clamp(min=1)
     places = (torch.stack([x, y], dim=-1) - boxes.new_tensor(origin)) / boxes.new_tensor(cell)
     grid = (2 * places / last - 1).flatten(1, 2)  # (R, size * size, 2)
-    read = F.grid_sample(features[None].float(), grid[None], padding_mode="zeros", align_corners=False)
+    read = F.grid_sample(features[None].float(), grid[None], padding_mode="zeros", align_corners=True)
     return read[0].transpose(0, 1).unflatten(2, (size, size))

@@ -13,7 +13,7 @@ import yaml
 from kecor import run_dir
 from kecor.errors import DataError
 from kecor.evaluation import Metric, build_metric
-from kecor.files import read_json
+from kecor.files import read_json, read_text
 
 
 @dataclass
@@ -76,12 +76,11 @@ def read_summary(path: str | Path) -> list[dict[str, str]]:
         DataError: the file is missing, has no row, or lacks the column ``round``, ``frames`` or ``boxes``.
     """
     path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file; tools/train_al.py writes it when the first round ends")
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; tools/train_al.py writes it when the first round ends") from error
-    except (OSError, UnicodeDecodeError) as error:
+        rows = list(csv.DictReader(read_text(path).splitlines()))
+    except csv.Error as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     if not rows:
         raise DataError(f"{path}: holds no round yet")
@@ -136,7 +135,7 @@ def _read_config(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        config = yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     return config if isinstance(config, dict) else {}

@@ -75,7 +75,7 @@ def test_every_round_leaves_its_files_and_its_row(data, reference):
     for k in range(3):
         here = folder / f"round_0{k}"
         assert (here / "checkpoint.pth").is_file()
-        assert json.loads((here / "metrics.json").read_text()).keys() == {"strict", "loose"}
+        assert json.loads((here / "metrics.json").read_text()).keys() == {"strict", "loose", "counts"}
         if k < 2:
             selection = json.loads((here / "selection.json").read_text())
             assert selection["ids"] == state["frames"][k + 1]

@@ -56,7 +56,7 @@ def test_train_resume_and_test(config, tmp_path, capsys):
     names = ["checkpoint.pth", "config.yaml", "metrics.json", "tensorboard", "train.log"]
     assert sorted(path.name for path in work.iterdir()) == names
     metrics = read_json(work / "metrics.json")
-    assert set(metrics) == {"strict", "loose"}
+    assert set(metrics) == {"strict", "loose", "counts"}
 
     assert run_tool("train", config, "--work-dir", work, "--device", "cpu") == 2
     assert "--resume" in capsys.readouterr().err

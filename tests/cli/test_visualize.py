@@ -57,6 +57,7 @@ def test_wrong_input_is_one_line_and_code_2(tool, root, tmp_path):
     cases = [
         (["report", "--work-dir", tmp_path / "none"], "summary.csv"),
         (["frame", "--root", root, "--id", "000043", "--out", out], "000043"),
+        (["frame", "--root", root, "--id", "../x", "--out", out], "--id: '../x' is no frame id"),
         (["frame", "--root", root, "--id", "000042", "--detections", bad, "--out", out], "bad.txt:1"),
     ]
     for args, text in cases:

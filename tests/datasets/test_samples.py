@@ -147,12 +147,49 @@ def test_evaluation_neither_varies_nor_shuffles():
     samples = Samples(read_scene, IDS, config(AUGMENTATION, max_train=10, max_test=400), training=False)
     sample = samples[(4, 1)]
     frame = read_scene("f1")
-    low, high = np.array(samples.data.point_cloud_range).reshape(2, 3)
-    kept = ((frame.points[:, :3] >= low) & (frame.points[:, :3] < high)).all(1)
+    low, high = np.array(samples.data.point_cloud_range, np.float32).reshape(2, 3)[:, :2]
+    kept = ((frame.points[:, :2] >= low) & (frame.points[:, :2] <= high)).all(1)
     np.testing.assert_array_equal(sample["points"], frame.points[kept])
     features, coords = voxelize(frame.points, samples.data.point_cloud_range, [0.2] * 3, 5, 400)
     np.testing.assert_array_equal(sample["voxel_features"], features)
     np.testing.assert_array_equal(sample["voxel_coords"], coords)
+
+
+def test_points_are_cut_along_x_and_y_alone_and_voxels_by_their_grid():
+    """By hand, in the range 0 to 40, -20 to 20, -3 to 1 m: upper faces count for the points, not for the voxels."""
+    positions = {
+        "inside": [5.0, 0.0, -1.0],
+        "above": [6.0, 0.0, 30.0],
+        "below": [7.0, 0.0, -9.0],
+        "upper x": [40.0, 0.0, -1.0],
+        "upper y": [8.0, 20.0, -1.0],
+        "upper z": [9.0, 0.0, 1.0],
+        "lower corner": [0.0, -20.0, -3.0],
+        "too far": [40.01, 0.0, -1.0],
+        "behind": [-0.01, 0.0, -1.0],
+        "left": [5.0, 20.01, -1.0],
+        "right": [5.0, -20.01, -1.0],
+        "no height": [5.0, 0.0, np.nan],
+        "endless": [5.0, 0.0, np.inf],
+    }
+    points = np.array([[*p, i] for i, p in enumerate(positions.values())], np.float32)
+    frame = Frame("x", points, np.zeros((0, 7), np.float32), np.array([], str))
+    names = np.array(list(positions))
+    for training in (False, True):
+        sample = Samples(lambda _: frame, ["x"], config(), training=training)[0]
+        assert sorted(names[sample["points"][:, 3].astype(int)]) == sorted(names[:7])
+        assert sorted(names[sample["voxel_features"][:, 3].astype(int)]) == ["inside", "lower corner"]
+
+
+def test_a_range_counts_as_float32_as_the_points_do():
+    """-39.68 and 39.68 are no float32 numbers: points on these faces count all the same."""
+    data = config()
+    data.point_cloud_range, data.voxels.size = [0.0, -39.68, -3.0, 69.12, 39.68, 1.0], [0.16, 0.16, 0.1]
+    points = np.array([[5, -39.68, 0, 0], [5, 39.68, 0, 0], [69.12, 0, 0, 0]], np.float32)
+    frame = Frame("x", points, np.zeros((0, 7), np.float32), np.array([], str))
+    sample = Samples(lambda _: frame, ["x"], data, training=False)[0]
+    np.testing.assert_array_equal(sample["points"], points)
+    np.testing.assert_array_equal(sample["voxel_features"], points[:1])
 
 
 def test_training_uses_its_own_voxel_limit_and_shuffles_points():

@@ -1,7 +1,9 @@
 """Sets of frames in files: what is written comes back, and what is wrong is named by file, array, row and frame."""
 
+import os
 import pickle
 import re
+import zipfile
 from dataclasses import replace
 
 import numpy as np
@@ -184,6 +186,9 @@ WRONG = [
     (put("ids", 4, "f1"), "ids: row 4: 'f1' stands in row 1 already"),
     (put("ids", 2, ""), "ids: row 2 is empty"),
     (put("ids", 2, " "), "ids: row 2 is empty"),
+    (made("ids", lambda a: np.array([*a[:5], "../../x"])), "ids: row 5: '../../x' leaves its folder"),
+    (made("ids", lambda a: np.array([*a[:5], "/etc/x"])), "ids: row 5: '/etc/x' begins at the root of a disk"),
+    (put("ids", 2, "\x1b"), "ids: row 2: '\\x1b' holds a line break or another control character"),
     (made("ids", lambda a: np.array([b"a", b"\xff", b"c", b"d", b"e", b"f"])), "ids: row 1: the bytes b'\\xff'"),
     # types
     (as_type("roi_features", int), "roi_features: expected floating-point numbers"),
@@ -320,6 +325,35 @@ def test_damaged_files_are_named(tmp_path, monkeypatch, mapped):
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match=r"empty: holds no ids\.npy"):
         read_frames(tmp_path / "empty")
+
+
+def test_arrays_larger_than_memory_are_refused_before_they_are_unpacked(tmp_path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "set.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, megabytes in (("ids", 1), ("embedding", 64)):
+            with archive.open(f"{name}.npy", "w") as member:
+                for _ in range(megabytes):
+                    member.write(bytes(1 << 20))
+    assert (tmp_path / "set.npz").stat().st_size < 1 << 17
+    monkeypatch.setattr(frame_files, "available_memory", lambda: 65 << 20)
+    with pytest.raises(DataError, match="ids: is no array"):  # unpacked: zeros alone make none
+        read_frames(tmp_path / "set.npz")
+    monkeypatch.setattr(frame_files, "available_memory", lambda: (65 << 20) - 1)
+    message = rf"set\.npz: embedding: does not fit in memory: it has {64 << 20} bytes, all arrays {65 << 20}"
+    with pytest.raises(DataError, match=message):
+        read_frames(tmp_path / "set.npz")
+
+
+def test_what_is_no_file_or_too_long_a_list_of_ids_is_refused_unread(tmp_path):
+    write_frames(tmp_path / "set", world(4))
+    with (tmp_path / "set" / "ids.npy").open("r+b") as stream:
+        stream.truncate(64 << 30)
+    with pytest.raises(DataError, match=r"ids\.npy: has \d+ bytes; a file of this kind has at most"):
+        read_frames(tmp_path / "set")
+    write_frames(tmp_path / "set", world(4))
+    (tmp_path / "set" / "embedding.npy").unlink(missing_ok=True)
+    os.mkfifo(tmp_path / "set" / "embedding.npy")
+    with pytest.raises(DataError, match=r"embedding\.npy: cannot be read: is no regular file"):
+        read_frames(tmp_path / "set")
 
 
 def test_what_could_not_be_read_again_is_not_written(tmp_path):

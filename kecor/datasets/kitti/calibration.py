@@ -10,6 +10,7 @@ import numpy as np
 
 from kecor.datasets.kitti.labels import KittiObjects
 from kecor.errors import DataError
+from kecor.files import read_text
 from kecor.structures import Boxes, wrap_angle
 
 SHAPES = {"P2": (3, 4), "R0_rect": (3, 3), "Tr_velo_to_cam": (3, 4)}
@@ -81,11 +82,7 @@ def read_calibration(path: str | Path) -> Calibration:
         DataError: a missing file, or a matrix that is missing, of the wrong size or not finite; names the key.
     """
     path = Path(path)
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
-    values = dict(line.split(":", 1) for line in lines if ":" in line)
+    values = dict(line.split(":", 1) for line in read_text(path).splitlines() if ":" in line)
     matrices = {}
     for key, shape in SHAPES.items():
         if key not in values:

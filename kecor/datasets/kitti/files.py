@@ -7,8 +7,12 @@ from pathlib import Path
 import numpy as np
 
 from kecor.errors import DataError
+from kecor.files import check_regular, read_text
+from kecor.frame_ids import check_frame_id
 
 POINT_BYTES = 16
+MAX_CLOUD = 1 << 30
+"""Bytes of the largest cloud that is read: 67 million points."""
 
 
 def read_points(path: str | Path) -> np.ndarray:
@@ -17,9 +21,10 @@ def read_points(path: str | Path) -> np.ndarray:
     Values are not checked: :func:`not_finite` finds the points that measure nothing.
 
     Raises:
-        DataError: the file is missing, empty, or not a whole number of points.
+        DataError: the file is missing, empty, too large, or not a whole number of points.
     """
     path = Path(path)
+    check_regular(path, MAX_CLOUD)
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -45,18 +50,26 @@ def read_split(root: str | Path, split: str) -> list[str]:
     """The frame ids of ``root/ImageSets/SPLIT.txt`` as listed; blank lines do not count.
 
     Raises:
-        DataError: the folder or the list is missing (the lists there are get named) or cannot be read.
+        DataError: the folder or the list is missing (the lists there are get named) or cannot be read, or what it lists
+            is no frame id.
     """
     root = Path(root)
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; data/README.md says how data sets are laid out")
     path = root / "ImageSets" / f"{split}.txt"
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"{path}: no such split list; there are: {', '.join(split_names(root)) or 'none'}")
-    try:
-        return path.read_text(encoding="utf-8").split()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
+    return read_ids(path)
+
+
+def read_ids(path: str | Path) -> list[str]:
+    """The frame ids of a text file as listed; blank lines do not count.
+
+    Raises:
+        DataError: the file cannot be read, or holds what is no frame id; names the line.
+    """
+    lines = enumerate(read_text(path).splitlines(), 1)
+    return [check_frame_id(text, f"{path}:{number}") for number, line in lines for text in line.split()]
 
 
 def read_plane(path: str | Path) -> np.ndarray | None:
@@ -68,9 +81,9 @@ def read_plane(path: str | Path) -> np.ndarray | None:
         DataError: the file does not end in four finite numbers, or the plane is upright.
     """
     path = Path(path)
-    if not path.is_file():
+    if not path.exists():
         return None
-    lines = path.read_text().split("\n")
+    lines = read_text(path).split("\n")
     try:
         plane = np.array(lines[3].split(), np.float64)
     except (IndexError, ValueError) as error:

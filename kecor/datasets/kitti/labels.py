@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kecor.errors import DataError
+from kecor.files import read_text
 
 DONT_CARE = "DontCare"
 
@@ -69,12 +70,8 @@ def read_objects(path: str | Path, scored: bool = False) -> KittiObjects:
         DataError: a missing file, a wrong number of fields, or a field that is not a finite number; names the line.
     """
     path = Path(path)
-    try:
-        lines = path.read_text().splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
     names, rows = [], []
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         parts = line.split()
         if not parts:
             continue

@@ -83,6 +83,8 @@ class VoxelSetAbstraction(nn.Module):
         ``keypoints``, (K_f, 3) metres of each frame, and for the keypoints of all frames, one after the other,
         ``keypoint_features`` (K, out_channels) and ``unfused_features`` (K, in_channels).
 
+        As published, points above and below the grid count: they become keypoints too.
+
         A frame with fewer points than keypoints has each several times; one without points has no keypoint.
         """
         clouds = by_frame(data["points"][:, 1:], data["points"][:, 0], data["batch_size"])

@@ -57,7 +57,11 @@ def _cut_at_camera(start: np.ndarray, end: np.ndarray) -> np.ndarray:
 
 
 def detections_to_objects(
-    detections: Detections, classes: Sequence[str], calib: Calibration, image_size: tuple[int, int]
+    detections: Detections,
+    classes: Sequence[str],
+    calib: Calibration,
+    image_size: tuple[int, int],
+    unseen: bool = False,
 ) -> KittiObjects:
     """The detections that can be seen on the image, as rows of a result file.
 
@@ -69,6 +73,7 @@ def detections_to_objects(
         classes: class name of each label.
         calib: the frame's calibration.
         image_size: (width, height) in pixels.
+        unseen: keep those that cannot be seen as well.
 
     Raises:
         ValueError: the boxes are not (K, 7), or a box or score is not finite.
@@ -96,4 +101,4 @@ def detections_to_objects(
         rotation_y=rotation_y,
         scores=scores,
     )
-    return objects.take((bbox[:, 2] > bbox[:, 0]) & (bbox[:, 3] > bbox[:, 1]))
+    return objects.take(((bbox[:, 2] > bbox[:, 0]) & (bbox[:, 3] > bbox[:, 1])) | unseen)

@@ -6,19 +6,18 @@ object development kit), with 11 recall positions as it prints them and with the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kecor.datasets.kitti.difficulty import LEVELS, MIN_HEIGHT, difficulty
+from kecor.datasets.kitti.difficulty import LEVELS
 from kecor.datasets.kitti.labels import KittiObjects
 from kecor.evaluation.average_precision import r11, r40, recall_thresholds, sampled_curve
-from kecor.evaluation.kitti.matching import ABSENT, COUNTED, IGNORED, count_matches, matched_scores
+from kecor.evaluation.kitti.matching import COUNTED, count_matches, matched_scores
 from kecor.evaluation.kitti.pairs import METRICS, FramePairs, pair_frames
+from kecor.evaluation.kitti.roles import both_on_image, det_roles, gt_roles
 
 CLASSES = ("Car", "Pedestrian", "Cyclist")
-NEIGHBOURS = {"car": "van", "pedestrian": "person_sitting"}
-"""Objects of a neighbouring class are ignored: finding one is neither right nor wrong."""
 NO_ALPHA = -10
 """The observation angle of a detection that has none."""
 
@@ -48,6 +47,7 @@ def evaluate(
     det: Sequence[KittiObjects],
     classes: Sequence[str] = CLASSES,
     overlaps: str = "strict",
+    own: Mapping[str, float] | None = None,
 ) -> KittiResult:
     """Average precision of detections, frame by frame.
 
@@ -59,30 +59,35 @@ def evaluate(
         det: the detections of the same frames.
         classes: what to evaluate; letter case does not matter.
         overlaps: see :func:`min_overlap`.
+        own: class -> overlap in place of that of ``overlaps``, for every metric.
 
     Returns:
         See :data:`KittiResult`. None where nothing can be measured: at a difficulty at which no object of the class
-        counts, and for ``aos`` when any detection has no observation angle (-10).
+        counts; for ``bbox`` and ``aos`` when no label or no detection has a 2D box; and for ``aos`` when any detection
+        has no observation angle (-10).
 
     Raises:
         ValueError: ``gt`` and ``det`` differ in length, or ``overlaps`` is unknown.
     """
-    return evaluate_pairs(pair_frames(gt, det), classes, overlaps)
+    return evaluate_pairs(pair_frames(gt, det), classes, overlaps, own)
 
 
-def evaluate_pairs(pairs: FramePairs, classes: Sequence[str], overlaps: str) -> KittiResult:
+def evaluate_pairs(
+    pairs: FramePairs, classes: Sequence[str], overlaps: str, own: Mapping[str, float] | None = None
+) -> KittiResult:
     """:func:`evaluate` for frames already paired, so that several ``overlaps`` share the work."""
-    level_of_gt = difficulty(pairs.gt)
     has_alpha = not (pairs.det.alpha == NO_ALPHA).any()
+    measured = METRICS if both_on_image(pairs) else ("bev", "3d")
     result: KittiResult = {}
     for name in classes:
         result[name] = {key: {"R11": [None] * 3, "R40": [None] * 3} for key in (*METRICS, "aos")}
         for level in range(len(LEVELS)):
-            roles = _gt_roles(pairs.gt, level_of_gt, name, level), _det_roles(pairs.det, name, level)
+            roles = gt_roles(pairs, name, level), det_roles(pairs, name, level)
             if not (roles[0] == COUNTED).any():
                 continue
-            for metric in METRICS:
-                precision, similarity = _curves(pairs, *roles, metric, min_overlap(name, metric, overlaps))
+            for metric in measured:
+                needed = (own or {}).get(name, min_overlap(name, metric, overlaps))
+                precision, similarity = _curves(pairs, *roles, metric, needed)
                 curves = {metric: precision}
                 if metric == "bbox" and has_alpha:
                     curves["aos"] = similarity
@@ -92,31 +97,14 @@ def evaluate_pairs(pairs: FramePairs, classes: Sequence[str], overlaps: str) -> 
     return result
 
 
-def _gt_roles(gt: KittiObjects, level_of_gt: np.ndarray, name: str, level: int) -> np.ndarray:
-    names = np.char.lower(gt.names)
-    roles = np.full(len(gt), ABSENT)
-    same = names == name.lower()
-    fits = (level_of_gt >= 0) & (level_of_gt <= level)
-    roles[same & fits] = COUNTED
-    roles[(same & ~fits) | (names == NEIGHBOURS.get(name.lower(), ""))] = IGNORED
-    return roles
-
-
-def _det_roles(det: KittiObjects, name: str, level: int) -> np.ndarray:
-    """A detection too low for the level is ignored whatever its class: the official evaluator looks there first."""
-    roles = np.where(np.char.lower(det.names) == name.lower(), COUNTED, ABSENT)
-    roles[np.abs(det.bbox[:, 3] - det.bbox[:, 1]) < MIN_HEIGHT[level]] = IGNORED
-    return roles
-
-
 def _curves(
-    pairs: FramePairs, gt_roles: np.ndarray, det_roles: np.ndarray, metric: str, needed: float
+    pairs: FramePairs, of_gt: np.ndarray, of_det: np.ndarray, metric: str, needed: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """(41,) precision and (41,) orientation similarity over recall."""
     overlaps = np.ascontiguousarray(pairs.overlaps[:, METRICS.index(metric)])
     starts = pairs.gt_starts, pairs.det_starts, pairs.pair_starts
-    matching = gt_roles, det_roles, pairs.det.scores, overlaps, needed, *starts
-    thresholds = recall_thresholds(matched_scores(*matching), int((gt_roles == COUNTED).sum()))
+    matching = of_gt, of_det, pairs.det.scores, overlaps, needed, *starts
+    thresholds = recall_thresholds(matched_scores(*matching), int((of_gt == COUNTED).sum()))
     # DontCare regions have no place in space: only on the image do they excuse a detection
     excused = pairs.dont_care > needed if metric == "bbox" else np.zeros(len(pairs.det), bool)
     right, wrong, similarity = count_matches(*matching, thresholds, excused, pairs.gt.alpha, pairs.det.alpha).T

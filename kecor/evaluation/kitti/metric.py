@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,11 @@ from kecor.datasets.kitti.labels import KittiObjects, format_objects
 from kecor.errors import DataError
 from kecor.evaluation.base import Panel, Table
 from kecor.evaluation.kitti.conversion import detections_to_objects
-from kecor.evaluation.kitti.evaluate import KittiResult, evaluate_pairs
+from kecor.evaluation.kitti.evaluate import evaluate_pairs
 from kecor.evaluation.kitti.pairs import pair_frames
+from kecor.evaluation.kitti.roles import count, on_image, remarks
 from kecor.files import write_text
+from kecor.frame_ids import inside_folder
 from kecor.registry import METRICS
 from kecor.structures import Detections
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from kecor.datasets.kitti.dataset import KittiDataset
 
 
+OVERLAPS = ("strict", "loose")
 LEVELS = ("easy", "moderate", "hard")
 VIEWS = {"3d": "3D", "bev": "BEV", "bbox": "2D", "aos": "AOS"}
 GLOSSARY = (
@@ -66,7 +70,7 @@ class KittiMetric:
     def __init__(self, min_score: float = 0.0) -> None:
         self.min_score = min_score
 
-    def evaluate(self, dataset: KittiDataset, detections: Mapping[str, Detections]) -> dict[str, KittiResult]:
+    def evaluate(self, dataset: KittiDataset, detections: Mapping[str, Detections]) -> dict[str, Any]:
         """Measure the frames named in ``detections``.
 
         Args:
@@ -75,20 +79,29 @@ class KittiMetric:
 
         Returns:
             ``strict`` and ``loose`` -> class -> ``bbox``, ``bev``, ``3d``, ``aos`` -> ``R11``, ``R40`` ->
-            [easy, moderate, hard] in percent; None where no object of the class counts.
+            [easy, moderate, hard] in percent; None where no object of the class counts. ``counts`` -> class ->
+            ``labels``, ``detections`` -> how many count at [easy, moderate, hard]. Where no label has a 2D box, all
+            detections are measured, whether the camera sees them or not, and the 2D values are None.
 
         Raises:
             DataError: a label or calibration file is wrong, or a frame's detections are (not (K, 7), not finite).
         """
-        objects = {frame_id: self._objects(dataset, frame_id, found) for frame_id, found in detections.items()}
-        pairs = pair_frames([dataset.objects(frame_id) for frame_id in objects], list(objects.values()))
-        return {overlaps: evaluate_pairs(pairs, dataset.classes, overlaps) for overlaps in ("strict", "loose")}
+        gt = [dataset.objects(frame_id) for frame_id in detections]
+        unseen = not on_image(*gt)
+        found = [self._objects(dataset, frame_id, one, unseen) for frame_id, one in detections.items()]
+        pairs = pair_frames(gt, found)
+        for remark in remarks(pairs):
+            warnings.warn(remark, stacklevel=2)
+        measured = {overlaps: evaluate_pairs(pairs, dataset.classes, overlaps) for overlaps in OVERLAPS}
+        return {**measured, "counts": count(pairs, dataset.classes)}
 
     def write_results(self, dataset: KittiDataset, detections: Mapping[str, Detections], folder: Path) -> None:
         """Write one KITTI result file a frame, ``<frame id>.txt``; an empty one where nothing was detected."""
+        labelled = [dataset.objects(frame_id) for frame_id in detections if dataset.is_labelled(frame_id)]
+        unseen = bool(labelled) and not on_image(*labelled)
         for frame_id, found in detections.items():
-            rows = self._objects(dataset, frame_id, found)
-            write_text(folder / f"{frame_id}.txt", format_objects(rows, scored=True))
+            rows = self._objects(dataset, frame_id, found, unseen)
+            write_text(inside_folder(folder, f"{frame_id}.txt"), format_objects(rows, scored=True))
 
     def headline(self, result: dict[str, Any], classes: Sequence[str]) -> dict[str, float | None]:
         """See :class:`~kecor.evaluation.base.Metric`: moderate AP over 40 recall positions."""
@@ -102,20 +115,24 @@ class KittiMetric:
     def tables(self, result: dict[str, Any]) -> list[Table]:
         """See :class:`~kecor.evaluation.base.Metric`: AP of each class and view, by recall positions and difficulty."""
         header = ["class", "measure", *(f"{recall} {level}" for recall in ("R40", "R11") for level in LEVELS)]
-        return [
+        shown = [
             Table(
                 f"AP at {overlaps} overlaps, percent",
                 header,
                 [
                     [name, title, *measured[view]["R40"], *measured[view]["R11"]]
-                    for name, measured in by_class.items()
+                    for name, measured in result[overlaps].items()
                     for view, title in VIEWS.items()
                 ],
             )
-            for overlaps, by_class in result.items()
+            for overlaps in OVERLAPS
         ]
+        counts = [[name, kind, *n] for name, kinds in result.get("counts", {}).items() for kind, n in kinds.items()]
+        if counts:
+            shown.append(Table("Objects that count", ["class", "", *LEVELS], counts))
+        return shown
 
-    def _objects(self, dataset: KittiDataset, frame_id: str, found: Detections) -> KittiObjects:
+    def _objects(self, dataset: KittiDataset, frame_id: str, found: Detections, unseen: bool) -> KittiObjects:
         keep = ~(np.asarray(found.scores) < self.min_score)  # a score that is NaN stays, to be an error
         kept = replace(
             found,
@@ -125,7 +142,7 @@ class KittiMetric:
         )
         try:
             return detections_to_objects(
-                kept, dataset.classes, dataset.calibration(frame_id), dataset.image_size(frame_id)
+                kept, dataset.classes, dataset.calibration(frame_id), dataset.image_size(frame_id), unseen
             )
         except ValueError as error:
             raise DataError(f"frame {frame_id}: {error}") from error

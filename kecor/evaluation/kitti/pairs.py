@@ -46,11 +46,18 @@ def pair_frames(gt: Sequence[KittiObjects], det: Sequence[KittiObjects]) -> Fram
     if len(gt) != len(det):
         raise ValueError(f"gt and det: {len(gt)} frames and {len(det)} frames")
     n_gt, n_det = (np.array([len(objects) for objects in frames], np.int64) for frames in (gt, det))
-    starts = [np.concatenate([[0], np.cumsum(n)]).astype(np.int64) for n in (n_gt, n_det, n_gt * n_det)]
+    gt_starts, det_starts, pair_starts = map(_starts, (n_gt, n_det, n_gt * n_det))
     all_gt, all_det = _concatenate(gt), _concatenate(det)
     is_region = np.char.lower(all_gt.names) == DONT_CARE.lower()
-    overlaps, dont_care = _overlaps(_geometry(all_gt), _geometry(all_det), is_region, *starts)
-    return FramePairs(all_gt, all_det, *starts, overlaps, dont_care)
+    overlaps, dont_care = _overlaps(
+        _geometry(all_gt), _geometry(all_det), is_region, gt_starts, det_starts, pair_starts
+    )
+    return FramePairs(all_gt, all_det, gt_starts, det_starts, pair_starts, overlaps, dont_care)
+
+
+def _starts(counts: np.ndarray) -> np.ndarray:
+    """(F + 1,) int64 where each frame starts, and where the last one ends."""
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
 
 
 def _concatenate(frames: Sequence[KittiObjects]) -> KittiObjects:

@@ -53,6 +53,14 @@ def test_split_lists_may_have_blank_lines_and_windows_line_ends(tmp_path):
     assert read_split(tmp_path, "train") == ["000001", "000002"]
 
 
+def test_a_list_of_what_is_no_frame_id_names_the_line(tmp_path):
+    (tmp_path / "ImageSets").mkdir()
+    for bad in ("../../x", "/etc/passwd", "a/b/c"):
+        (tmp_path / "ImageSets" / "train.txt").write_text(f"000001\n\n{bad}\n")
+        with pytest.raises(DataError, match=rf"train\.txt:3: '{bad}' is no frame id"):
+            read_split(tmp_path, "train")
+
+
 def test_png_size_reads_the_header(tmp_path):
     (tmp_path / "a.png").write_bytes(png(37, 21))
     assert png_size(tmp_path / "a.png") == (37, 21)

@@ -31,7 +31,8 @@ def boxes(n: int = 40) -> torch.Tensor:
 
 
 def published(features: torch.Tensor, rois: torch.Tensor, size: int) -> torch.Tensor:
-    """(R, C, size, size) by an affine map of a regular grid, as OpenPCDet's SECONDHead pools."""
+    """(R, C, size, size) by an affine map of a regular grid, as OpenPCDet's SECONDHead pools (written for torch 1.1,
+    where ``align_corners`` was true)."""
     features, rois = features.double(), rois.double()
     channels, height, width = features.shape
     x1, x2 = ((rois[:, 0] + sign * rois[:, 3] / 2 - ORIGIN[0]) / CELL[0] for sign in (-1, 1))
@@ -40,8 +41,8 @@ def published(features: torch.Tensor, rois: torch.Tensor, size: int) -> torch.Te
     row_x = [(x2 - x1) / (width - 1) * cos, -(x2 - x1) / (width - 1) * sin, (x1 + x2 - width + 1) / (width - 1)]
     row_y = [(y2 - y1) / (height - 1) * sin, (y2 - y1) / (height - 1) * cos, (y1 + y2 - height + 1) / (height - 1)]
     theta = torch.stack(row_x + row_y, dim=1).view(-1, 2, 3)
-    grid = F.affine_grid(theta, [len(rois), channels, size, size], align_corners=False)
-    return F.grid_sample(features.expand(len(rois), -1, -1, -1), grid, align_corners=False)
+    grid = F.affine_grid(theta, [len(rois), channels, size, size], align_corners=True)
+    return F.grid_sample(features.expand(len(rois), -1, -1, -1), grid, align_corners=True)
 
 
 def head(training: bool = False, **changes) -> RoiIoUHead:
@@ -61,7 +62,7 @@ def frames(sizes: tuple[int, ...] = (20, 0, 20)) -> dict:
     }
 
 
-@pytest.mark.parametrize("size", [1, 4, 7])
+@pytest.mark.parametrize("size", [2, 4, 7])
 @pytest.mark.parametrize("shape", [SHAPE, (20, 12), (9, 20)])
 def test_pooling_is_the_published_one(shape, size):
     features = bev((CHANNELS, *shape))
@@ -70,16 +71,39 @@ def test_pooling_is_the_published_one(shape, size):
     assert (expected == 0).any(), "nothing beyond the map"
 
 
-def test_pooling_keeps_the_order_of_rows_and_columns():
-    """On a map of x and y, columns of the grid run along a box that looks along x, and rows across it."""
+def map_of_places() -> torch.Tensor:
+    """(2, 20, 20): the x and y that each cell stands for."""
     x, y = ORIGIN[0] + CELL[0] * torch.arange(20.0), ORIGIN[1] + CELL[1] * torch.arange(20.0)
-    features = torch.stack([x.expand(20, 20), y[:, None].expand(20, 20)])
-    box = torch.tensor([[18.0, 1.0, 0, 6.0, 3.0, 1, 0]])
-    got = pool_bev_grid(features, box, ORIGIN, CELL, 3)[0]
-    assert torch.allclose(got[0].diff(dim=1), torch.tensor(6 / 3 * 20 / 19), atol=1e-4)
-    assert torch.allclose(got[1].diff(dim=0), torch.tensor(3 / 3 * 20 / 19), atol=1e-4)
-    assert got[0].diff(dim=0).abs().max() < 1e-4
-    assert got[1].diff(dim=1).abs().max() < 1e-4
+    return torch.stack([x.expand(20, 20), y[:, None].expand(20, 20)])
+
+
+def test_pooling_reads_from_edge_to_edge():
+    """On a map of x and y, what is read is where it was read: by hand, for a box of 6 x 3 m that looks along x."""
+    got = pool_bev_grid(map_of_places(), torch.tensor([[18.0, 1.0, 0, 6.0, 3.0, 1, 0]]), ORIGIN, CELL, 7)[0]
+    x = torch.tensor([15.0, 16.0, 17.0, 18.0, 19.0, 20.0, 21.0])
+    y = torch.tensor([-0.5, 0.0, 0.5, 1.0, 1.5, 2.0, 2.5])
+    torch.testing.assert_close(got, torch.stack([x.expand(7, 7), y[:, None].expand(7, 7)]), atol=1e-4, rtol=0)
+
+
+def test_the_grid_of_a_turned_box_is_sheared():
+    """By hand: turned a quarter, a box of 6 x 3 m is still read 6 m wide along x and 3 m along y."""
+    box = torch.tensor([[18.0, 1.0, 0, 6.0, 3.0, 1, math.pi / 2]])
+    got = pool_bev_grid(map_of_places(), box, ORIGIN, CELL, 3)[0]
+    x = torch.tensor([21.0, 18.0, 15.0])[:, None].expand(3, 3)
+    y = torch.tensor([-0.5, 1.0, 2.5]).expand(3, 3)
+    torch.testing.assert_close(got, torch.stack([x, y]), atol=1e-4, rtol=0)
+
+
+def test_a_grid_of_one_point_reads_the_centre():
+    got = pool_bev_grid(map_of_places(), torch.tensor([[18.0, 1.0, 0, 6.0, 3.0, 1, 0.4]]), ORIGIN, CELL, 1)
+    torch.testing.assert_close(got, torch.tensor([18.0, 1.0]).view(1, 2, 1, 1), atol=1e-4, rtol=0)
+
+
+def test_the_outermost_cells_of_the_map_are_read_and_nothing_beyond_them():
+    """By hand: the last cells stand for x = 32.4 and y = 7.2; halfway to where the next would be, half is left."""
+    boxes = torch.tensor([[32.4, 7.2, 0, 1, 1, 1, 0], [33.2, 0, 0, 1, 1, 1, 0], [2.0, -8.0, 0, 1, 1, 1, 0]])
+    got = pool_bev_grid(torch.ones(1, 20, 20), boxes, ORIGIN, CELL, 1).flatten()
+    torch.testing.assert_close(got, torch.tensor([1.0, 0.5, 1.0]), atol=1e-4, rtol=0)
 
 
 def test_pooling_no_box_gives_no_row():

@@ -97,6 +97,27 @@ def test_keypoints_are_the_furthest_points_and_come_again_where_there_are_few():
     assert len(keypoints[2].unique(dim=0)) == 7
 
 
+def test_points_above_and_below_the_grid_become_keypoints():
+    data = batch([40])
+    data["points"][0, 3], data["points"][1, 3] = 25.0, -20.0
+    got = module()(data)
+    heights = got["keypoints"][0][:, 2]
+    assert {25.0, -20.0} <= set(heights.tolist())
+    plain_points, unfused, _ = PlainKeypoints(module())(data)
+    assert torch.equal(got["keypoints"][0], plain_points[0])
+    assert_near(got["unfused_features"], unfused, 2e-5)
+
+
+def test_a_frame_whose_points_are_all_above_the_grid_has_keypoints_but_no_voxel():
+    data = batch([30])
+    data["points"][:, 3] = 10.0
+    data["multi_scale_3d_features"] = {}
+    got = module()(data)
+    assert got["keypoints"][0].shape == (16, 3)
+    assert got["keypoint_features"].shape == (16, 9)
+    assert got["keypoint_features"].isfinite().all()
+
+
 def test_voxel_centres_are_where_they_are_by_hand():
     seen = []
     pfe = module()

@@ -7,6 +7,8 @@ import pytest
 from kecor.datasets.kitti.labels import KittiObjects
 from kecor.evaluation.kitti.evaluate import CLASSES, evaluate, min_overlap
 from kecor.evaluation.kitti.files import read_folders
+from kecor.evaluation.kitti.pairs import pair_frames
+from kecor.evaluation.kitti.roles import count, remarks
 from tests.evaluation.kitti import reference
 from tests.evaluation.kitti.scenes import objects, random_frame
 from tests.shared import shared_data
@@ -123,6 +125,78 @@ def test_objects_count_from_their_level_on(field, values):
         gt, det = [objects(change)] * 80, [NOTHING] * 80
         counted = [car_r40(gt, det, level=level) is not None for level in range(3)]
         assert counted == [level >= min(own, values.index(value)) for level in range(3)]
+
+
+@pytest.mark.parametrize(("level", "height"), [(0, 40), (1, 25), (2, 25)])
+def test_an_object_of_just_the_height_of_a_level_does_not_count_and_a_detection_does(level, height):
+    """The convention of docs/numbers.md, as the official evaluator compares: <= for labels, < for detections."""
+    for extra, counts in ((0, False), (0.01, True)):
+        gt = [objects({"bbox": (100, 100, 200, 100 + height + extra)})] * 80
+        assert (car_r40(gt, [NOTHING] * 80, level=level) is not None) == counts
+    for extra, counts in ((0, True), (-0.01, False)):
+        low = FALSE | {"bbox": (600, 100, 700, 100 + height + extra)}
+        assert (car_r40(*frames(80, low), level=level) < 99.9) == counts
+
+
+NO_BOX = {"bbox": (0, 0, 0, 0)}
+
+
+def test_without_2d_boxes_occlusion_and_truncation_decide():
+    gt, det = frames(80, FALSE | NO_BOX, **NO_BOX)
+    for change, levels in (({}, 3), ({"occluded": 1}, 2), ({"truncated": 0.4}, 1), ({"occluded": 3}, 0)):
+        gt = [objects(NO_BOX | change)] * 80
+        result = evaluate(gt, det, ("Car",))["Car"]
+        for metric in ("bev", "3d"):
+            expected = [None] * (3 - levels) + [pytest.approx(100 * 80 / 81)] * levels
+            assert result[metric]["R40"] == expected
+        for metric in ("bbox", "aos"):
+            assert result[metric] == {"R11": [None] * 3, "R40": [None] * 3}
+        pairs = pair_frames(gt, det)
+        labels = [0] * (3 - levels) + [80] * levels
+        assert count(pairs, ["Car"]) == {"Car": {"labels": labels, "detections": [81] * 3}}
+    assert len(remarks(pairs)) == 1
+
+
+@pytest.mark.parametrize("no_box", [(0, 0, 0, 0), (-1, -1, -1, -1), (50, 60, 50, 60)])
+def test_without_2d_boxes_on_one_side_space_is_measured_all_the_same(no_box):
+    gt, det = frames(80, FALSE)
+    for frame in gt:
+        frame.bbox[:] = no_box
+    gt[0] = objects({"bbox": no_box}, {"name": "DontCare"})  # a region is no object
+    low = objects({"score": 0.5, "bbox": (0, 0, 30, 20)})
+    det[5] = low
+    result = evaluate(gt, det, ("Car",))["Car"]
+    assert result["bev"]["R40"] == result["3d"]["R40"] == [pytest.approx(100 * 80 / 81)] * 3
+    assert result["bbox"]["R40"] == [None] * 3
+    (remark,) = remarks(pair_frames(gt, det))
+    assert remark.startswith("no label has a 2D box")
+    gt, det = frames(80, FALSE | {"bbox": no_box}, bbox=no_box)
+    gt[:40] = [objects({"occluded": 1})] * 40
+    result = evaluate(gt, det, ("Car",))["Car"]
+    assert result["3d"]["R40"][1:] == [pytest.approx(100 * 80 / 81)] * 2
+    assert result["aos"]["R40"] == [None] * 3
+    (remark,) = remarks(pair_frames(gt, det))
+    assert remark.startswith("no detection has a 2D box")
+
+
+def test_single_labels_without_a_2d_box_count_nowhere_and_are_told_of():
+    gt, det = frames(80)
+    gt[3] = objects({}, NO_BOX | {"location": (9, 1.7, 30)})
+    assert count(pair_frames(gt, det), ["Car"])["Car"]["labels"] == [80] * 3
+    (remark,) = remarks(pair_frames(gt, det))
+    assert remark.startswith("1 labels have no 2D box")
+    assert remarks(pair_frames(*frames(80))) == []
+
+
+def test_counts_are_those_of_the_definition_on_random_scenes():
+    rng = np.random.default_rng(5)
+    pairs = [random_frame(rng) for _ in range(40)]
+    counts = count(pair_frames(*zip(*pairs)), CLASSES)
+    for name, level in itertools.product(CLASSES, range(3)):
+        roles = [reference.roles(gt, det, name, level) for gt, det in pairs]
+        assert counts[name]["labels"][level] == sum(r[0].count("counts") for r in roles)
+        assert counts[name]["detections"][level] == sum(r[1].count("counts") for r in roles)
+    assert counts["Car"]["labels"][0] < counts["Car"]["labels"][2]
 
 
 def test_a_low_detection_of_a_hard_object_is_ignored_in_the_easy_level():

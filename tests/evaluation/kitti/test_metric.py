@@ -1,9 +1,12 @@
+import warnings
+
 import numpy as np
 import pytest
 
 from kecor import ops
 from kecor.datasets.kitti.calibration import Calibration
 from kecor.datasets.kitti.dataset import KittiDataset
+from kecor.datasets.kitti.labels import KittiObjects
 from kecor.errors import DataError
 from kecor.evaluation import build_metric, result_text
 from kecor.evaluation.kitti.conversion import detections_to_objects, image_boxes
@@ -167,6 +170,28 @@ def test_low_scores_are_left_out_and_every_frame_gets_a_file(tmp_path):
     assert (tmp_path / "new" / f"{ids[1]}.txt").read_text() == ""
 
 
+def test_no_result_is_written_outside_the_folder(calib, tmp_path):
+    class Anywhere:
+        classes = ("Car",)
+
+        def objects(self, frame_id):
+            return KittiObjects.from_rows([], np.zeros((0, 15)))
+
+        def calibration(self, frame_id):
+            return calib
+
+        def image_size(self, frame_id):
+            return SIZE
+
+    metric, found = build_metric({"type": "kitti"}), detection(box(20, 0))
+    metric.evaluate(Anywhere(), {"seq/000001": found}, tmp_path / "results")
+    assert (tmp_path / "results" / "seq" / "000001.txt").is_file()
+    for frame_id in ("../x", "seq/../../x", str(tmp_path / "x")):
+        with pytest.raises(DataError, match="lies outside"):
+            metric.evaluate(Anywhere(), {frame_id: found}, tmp_path / "results")
+    assert [path.name for path in tmp_path.iterdir()] == ["results"]
+
+
 @pytest.mark.parametrize(
     ("boxes", "score", "message"),
     [
@@ -199,3 +224,38 @@ def test_headline_and_tables_read_the_same_result():
     text = result_text({"type": "kitti"}, result).splitlines()
     assert text[0] == "AP at strict overlaps, percent"
     assert text[3].split() == ["Car", "3D", "9.00", "8.00", "7.00", "9.50", "8.50", "7.50"]
+
+
+class WithoutBoxes(KittiDataset):
+    """Labels whose 2D boxes are zeros, and which nobody took an image of."""
+
+    def objects(self, frame_id):
+        objects = super().objects(frame_id)
+        objects.bbox[:] = 0
+        return objects
+
+
+def test_labels_without_2d_boxes_are_measured_in_space_aloud(tmp_path):
+    whole = KittiDataset(shared_data("kitti_mini"), "trainval", CLASSES)
+    flat = WithoutBoxes(shared_data("kitti_mini"), "trainval", CLASSES)
+    found = perfect(flat)
+    behind = {frame_id: len(d) for frame_id, d in found.items()}
+    for frame_id, d in list(found.items())[:4]:  # a detection that no image shows is measured too
+        found[frame_id] = Detections(
+            np.vstack([d.boxes, box(-20, 0)]), np.append(d.scores, 2), np.append(d.labels, 0).astype(int)
+        )
+    with pytest.warns(UserWarning, match="no label has a 2D box"):
+        result = build_metric({"type": "kitti"}).evaluate(flat, found)
+    build_metric({"type": "kitti"}).write_results(flat, found, tmp_path)
+    counts = result["counts"]["Car"]
+    assert counts["detections"] == [sum((d.labels == 0).sum() for d in found.values())] * 3
+    assert len((tmp_path / f"{flat.ids[0]}.txt").read_text().splitlines()) == behind[flat.ids[0]] + 1
+    easy, moderate, hard = counts["labels"]
+    for n, level in ((easy, 0), (moderate, 1), (hard, 2)):
+        ap = result["strict"]["Car"]["3d"]["R40"][level]
+        assert ap == pytest.approx(100 * n / (n + 4), abs=6)  # four wrong ones stand above all
+    assert result["strict"]["Car"]["bbox"] == {"R11": [None] * 3, "R40": [None] * 3}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        seen = build_metric({"type": "kitti"}).evaluate(whole, perfect(whole))
+    assert hard >= seen["counts"]["Car"]["labels"][2] > 20
