@@ -1,4 +1,4 @@
-"""Small text and JSON files, written whole or not at all."""
+"""Small text and JSON files: written whole or not at all, read with their faults named."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from kecor.errors import DataError
+
+MAX_TEXT = 64 * 1024 * 1024
+"""Bytes of the longest text that is read."""
 
 
 def write_atomic(path: str | Path, write: Callable[[BinaryIO], Any]) -> None:
@@ -58,3 +61,37 @@ def read_json(path: str | Path) -> Any:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except ValueError as error:
         raise DataError(f"{path}: is no valid JSON: {error}") from error
+
+
+def read_lines(path: str | Path) -> list[tuple[int, str]]:
+    """The lines of a UTF-8 text with their numbers, from 1; blank lines are left out.
+
+    A byte-order mark and carriage returns do not count.
+
+    Raises:
+        DataError: the file is missing, no regular file, larger than :data:`MAX_TEXT`, or no UTF-8 text.
+    """
+    path = Path(path)
+    check_regular(path)
+    if path.stat().st_size > MAX_TEXT:
+        raise DataError(f"{path}: {path.stat().st_size} bytes are too many for a text of this kind")
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: is no UTF-8 text: {error}; save it as UTF-8") from error
+    return [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
+
+
+def check_regular(path: str | Path) -> None:
+    """Raise :class:`DataError` unless ``path`` is a regular file: a pipe or a device would block or never end."""
+    path = Path(path)
+    try:
+        exists, regular = path.exists(), path.is_file()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not exists:
+        raise DataError(f"{path}: no such file")
+    if not regular:
+        raise DataError(f"{path}: is no regular file")

@@ -1,4 +1,4 @@
-"""Prepare a data set: check real files, or simulate a set."""
+"""Prepare a data set: check real files, measure own sweeps, or simulate a set."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from kecor.errors import DataError
 
 EXAMPLES = """examples:
   python tools/create_data.py kitti --root data/kitti
+  python tools/create_data.py custom --root data/my_sweeps
   python tools/create_data.py simulated --out data/simulated --frames 400 --seed 0
 """
 
@@ -29,6 +30,13 @@ def parse_args() -> argparse.Namespace:
     kitti.add_argument("--root", type=Path, required=True, help="folder that holds ImageSets and training")
     kitti.add_argument("--out", type=Path, help="where to write the index (default: ROOT/kecor_index.json, "
                        "the one place from which data sets read it)")  # fmt: skip
+    custom = commands.add_parser(
+        "custom",
+        help="check own sweeps, measure them and write a part of a config",
+        epilog="example:\n  python tools/create_data.py custom --root data/my_sweeps",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    add_custom_arguments(custom)
     simulated = commands.add_parser(
         "simulated",
         help="simulate a LiDAR data set in the KITTI object layout",
@@ -67,6 +75,31 @@ def check_kitti(root: Path, out: Path | None) -> int:
     return 0 if usable(index) else 1
 
 
+def add_custom_arguments(parser: argparse.ArgumentParser) -> None:
+    """The arguments of the command ``custom``."""
+    parser.add_argument("--root", type=Path, required=True, help="folder that holds points and labels")
+    parser.add_argument("--out", type=Path, help="YAML file to write (default: ROOT/kecor_custom.yaml)")
+    parser.add_argument("--columns", nargs="+", metavar="NAME", help="what a point of a .bin or .npy file holds, such "
+                        "as x y z intensity ring; _ for what is not used (default: found out)")  # fmt: skip
+    parser.add_argument("--classes", nargs="+", metavar="NAME", help="classes to train (default: all labelled ones)")
+    parser.add_argument("--label-reading", nargs="+", metavar="NAME", default=[],
+                        help="how labels differ from the convention, such as degrees bottom")  # fmt: skip
+    parser.add_argument("--voxel-size", type=float, metavar="METRES", help="along x and y (default: by the volume)")
+
+
+def check_custom(args: argparse.Namespace) -> int:
+    """Check and measure own sweeps, and draw three of them."""
+    from kecor.datasets.custom.create import create
+    from kecor.visualization.bird_eye import draw_picks
+
+    outcome, out = create(args.root, args.out, args.columns, args.classes, args.label_reading, args.voxel_size)
+    shown = outcome.sweeps[:: max(1, len(outcome.sweeps) // 3)][:3]
+    picture = out.with_suffix(".png")
+    draw_picks([(frame, None, frame.frame_id) for frame in shown], picture, outcome.classes)
+    print(f"picture: {picture}; look whether the boxes lie on their objects")
+    return 0
+
+
 def simulate(out: Path, frames: int, seed: int, layouts: Path | None, full_sweep: bool) -> int:
     """Write a simulated set and say what is in it."""
     from kecor.datasets.kitti_check import check_dataset, summary
@@ -83,6 +116,8 @@ def main() -> int:
     args = parse_args()
     if args.command == "kitti":
         return check_kitti(args.root, args.out)
+    if args.command == "custom":
+        return check_custom(args)
     return simulate(args.out, args.frames, args.seed, args.layouts, args.full_sweep)
 
 

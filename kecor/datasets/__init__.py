@@ -2,6 +2,7 @@
 
 from kecor.config import DataConfig
 from kecor.datasets.augmentation import Flip, Rotate, Scale, build_transforms
+from kecor.datasets.custom import CustomDataset
 from kecor.datasets.epoch_sampler import EpochSampler
 from kecor.datasets.gt_database import GTDatabase
 from kecor.datasets.gt_sampling import GtSampling
@@ -10,6 +11,7 @@ from kecor.datasets.samples import Samples, collate
 from kecor.registry import DATASETS
 
 __all__ = [
+    "CustomDataset",
     "EpochSampler",
     "Flip",
     "GTDatabase",
