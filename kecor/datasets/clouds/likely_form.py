@@ -8,6 +8,8 @@ import numpy as np
 
 HEAD = 1 << 18
 """Bytes that are looked at: enough for thousands of points."""
+TEXT = 256
+"""Bytes that have to be printable for a file to be called a text."""
 LARGEST = 1e7
 """Metres; coordinates beyond it are no coordinates but bytes read in the wrong way."""
 COLUMNS = (3, 4, 5, 6, 7, 8)
@@ -24,6 +26,15 @@ def describe(path: Path) -> str | None:
     """A short description of a file of points, such as ``float64, 4 columns``, or None where it is not clear."""
     with path.open("rb") as stream:
         head = stream.read(HEAD)
+    other = other_kind(head)
+    if other:
+        return other
+    form = likely_columns(head, path.stat().st_size)
+    return form and f"likely {form[0]}, {form[1]} columns"
+
+
+def other_kind(head: bytes) -> str | None:
+    """What a file that begins with ``head`` is, if it is a well-known thing that is no array of numbers."""
     if head.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer, not the file itself (run `git lfs pull`)"
     for magic, name in ((b"PK", "a zip archive"), (b"\x1f\x8b", "a gzip archive"), (b"\x93NUMPY", "a .npy array")):
@@ -31,10 +42,8 @@ def describe(path: Path) -> str | None:
             return name
     if head.lstrip()[:1] == b"<":
         return "an HTML or XML page"
-    if head and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in head[:1024]):
-        return "a text"
-    form = likely_columns(head, path.stat().st_size)
-    return form and f"likely {form[0]}, {form[1]} columns"
+    text = head[:TEXT]
+    return "a text" if text and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in text) else None
 
 
 def likely_columns(head: bytes, size: int) -> tuple[str, int] | None:
@@ -46,7 +55,8 @@ def likely_columns(head: bytes, size: int) -> tuple[str, int] | None:
     """
     for name, dtype in (("float32", "<f4"), ("float64", "<f8")):
         width = int(dtype[-1])
-        numbers = np.frombuffer(head[: len(head) // width * width], dtype).astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            numbers = np.frombuffer(head[: len(head) // width * width], dtype).astype(np.float64)
         if len(numbers) < 64 or foreign(numbers):
             continue
         numbers = np.clip(np.nan_to_num(numbers), -200, 200)

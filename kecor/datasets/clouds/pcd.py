@@ -51,7 +51,7 @@ def _header(path: Path, head: bytes) -> tuple[np.dtype, int, str, int]:
         else:
             n = int(values["WIDTH"][0]) * int(values["HEIGHT"][0])
         form = values["DATA"][0].lower()
-        if not len(names) == len(sizes) == len(kinds) == len(counts) or min(counts) < 1 or n < 0:
+        if not len(names) == len(sizes) == len(kinds) == len(counts) or min(counts) < 1 or n < 0 or "0" in sizes:
             raise ValueError("FIELDS, SIZE, TYPE and COUNT do not fit together")
         unique = [name if names.count(name) == 1 and name != "_" else f"_{k}" for k, name in enumerate(names)]
         fields = [(u, f"<{KINDS[k]}{int(s)}", c) for u, k, s, c in zip(unique, kinds, sizes, counts)]

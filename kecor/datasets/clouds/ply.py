@@ -65,7 +65,8 @@ def _header(path: Path, head: bytes) -> tuple[str, int, list[tuple[str, str]], i
         if form not in ORDERS or lines[first][1] != "vertex":
             raise ValueError(f"format {form}, first element {lines[first][1]}")
         fields = [(name, TYPES[kind]) for _, kind, name in properties]
-        np.dtype(fields)
+        if np.dtype(fields).itemsize == 0:
+            raise ValueError("no property")
         return form, int(lines[first][2]), fields, stop
     except (StopIteration, IndexError, KeyError, ValueError) as error:
         raise DataError(f"{path}: its PLY header is not one of vertices of plain numbers: {error!r}") from error

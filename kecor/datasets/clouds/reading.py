@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import tokenize
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from kecor.datasets.clouds.likely_form import describe, foreign
+from kecor.datasets.clouds.likely_form import describe, foreign, other_kind
 from kecor.datasets.clouds.limits import Columns, check_count
 from kecor.datasets.clouds.pcd import read_pcd
 from kecor.datasets.clouds.ply import read_ply
@@ -92,7 +93,7 @@ def _read_bin(path: Path, columns: Sequence[str]) -> Columns:
             f"({', '.join(columns)}): it is {form}; set data.columns to what a point holds, or convert to float32"
         )
     data = np.fromfile(path, "<f4").reshape(-1, len(columns))
-    if foreign(data[:4096]):
+    if foreign(data[:4096]) or other_kind(data[:64].tobytes()):
         raise DataError(f"{path}: its numbers are no coordinates: it is {describe(path) or 'of another form'}")
     return _named(data, columns)
 
@@ -100,7 +101,7 @@ def _read_bin(path: Path, columns: Sequence[str]) -> Columns:
 def _read_npy(path: Path, columns: Sequence[str] | None) -> Columns:
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
+    except (ValueError, EOFError, SyntaxError, TypeError, OverflowError, tokenize.TokenError) as error:
         raise DataError(f"{path}: is {describe(path) or 'no plain .npy array'}: {error}") from error
     if not isinstance(array, np.ndarray) or array.ndim != 2 or array.dtype.kind not in "fiu":
         shape = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an archive"
