@@ -79,32 +79,35 @@ def _about_convention(outcome: Outcome) -> list[str]:
     highest = max((float(frame.points[:, 3].max()) for frame in outcome.as_written), default=0.0)
     if highest > 1:
         scale = outcome.settings["data"]["intensity"]
-        found.append(f"intensity reaches {highest:g}, beyond 1; data.intensity: {scale:g} divides it")
+        found.append(f"intensity reaches {highest:.4g}, beyond 1; data.intensity: {scale:g} divides it")
     return found
 
 
 def _about_boxes(outcome: Outcome) -> list[str]:
     found = []
-    data = outcome.settings["data"]
     if len(outcome.boxes) < ENOUGH:
         found.append(f"the volume was measured on only {len(outcome.boxes)} boxes: widen point_cloud_range by hand")
     for name in outcome.classes:
         count = int((outcome.names == name).sum())
         if count < FEW:
-            found.append(f"only {count} boxes of {name}: set the size of its anchor by hand")
-    beyond = [
-        frame_id
-        for frame_id, (boxes, names) in outcome.findings.labels.items()
-        for is_outside in outside(apply_readings(boxes, data["label_reading"]), data["point_cloud_range"])[
-            np.isin(names, outcome.classes)
-        ]
-        if is_outside
-    ]
+            boxes = "box" if count == 1 else "boxes"
+            found.append(f"class {name} has {count} labelled {boxes} alone: set the size of its anchor by hand")
+    beyond = _outside_by_frame(outcome)
     if beyond:
-        frames = list(dict.fromkeys(beyond))
-        named = ", ".join(frames[:SHOWN]) + (", ..." if len(frames) > SHOWN else "")
-        found.append(f"{len(beyond)} labelled boxes lie outside the volume and are not trained on, in frames {named}")
+        named = ", ".join(list(beyond)[:SHOWN]) + (", ..." if len(beyond) > SHOWN else "")
+        total = sum(beyond.values())
+        found.append(f"{total} labelled boxes lie outside the volume and are not trained on, in frames {named}")
     return found
+
+
+def _outside_by_frame(outcome: Outcome) -> dict[str, int]:
+    """Frame id -> number of its boxes outside the volume, for the frames that have some."""
+    data = outcome.settings["data"]
+    counts = {}
+    for frame_id, (boxes, names) in outcome.findings.labels.items():
+        own = apply_readings(boxes[np.isin(names, outcome.classes)], data["label_reading"])
+        counts[frame_id] = int(outside(own, data["point_cloud_range"]).sum())
+    return {frame_id: count for frame_id, count in counts.items() if count}
 
 
 def _about_lists(outcome: Outcome) -> list[str]:

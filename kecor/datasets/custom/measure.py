@@ -79,7 +79,7 @@ def anchors(boxes: np.ndarray, names: np.ndarray, classes: Sequence[str]) -> lis
 def outside(boxes: np.ndarray, point_cloud_range: Sequence[float]) -> np.ndarray:
     """(M,) mask of the boxes whose centres lie outside a volume: training never sees them."""
     low, high = np.asarray(point_cloud_range).reshape(2, 3)
-    return ((boxes[:, :3] < low) | (boxes[:, :3] >= high)).any(axis=1)
+    return np.asarray(((boxes[:, :3] < low) | (boxes[:, :3] >= high)).any(axis=1))
 
 
 def voxel_counts(sweeps: Sequence[Frame], point_cloud_range: Sequence[float], size: Sequence[float]) -> np.ndarray:
