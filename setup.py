@@ -31,6 +31,7 @@ setup(
     ],
     extras_require={
         "nuscenes": ["nuscenes-devkit>=1.2"],
+        "las": ["laspy[lazrs]>=2.5"],
         "dev": ["pytest>=8", "hypothesis>=6.100", "shapely>=2.0", "ruff>=0.6"],
     },
 )

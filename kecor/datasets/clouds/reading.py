@@ -41,16 +41,19 @@ def read_cloud(path: Path, columns: Sequence[str] | None = None) -> np.ndarray:
     """
     check_regular(path)
     table = _read(path, columns)
-    xyz = [_column(path, table, name) for name in "xyz"]
-    rest = [_column(path, table, name) for name in feature_names(columns or DEFAULT)[3:]]
-    points = np.stack([*xyz, *rest], axis=1).astype(np.float64)
-    points = points[np.isfinite(points[:, :3]).all(axis=1)]
+    names = feature_names(columns or DEFAULT)
+    points = np.empty((len(_column(path, table, "x")), len(names)), np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for k, name in enumerate(names):
+            points[:, k] = _column(path, table, name)
+    finite = np.isfinite(points)
+    if not finite.all():
+        points[:, 3:][~finite[:, 3:]] = 0
+        points = points[finite[:, :3].all(axis=1)]
     if not len(points):
-        raise DataError(f"{path}: none of its {len(xyz[0])} points has finite coordinates")
+        raise DataError(f"{path}: none of its {len(finite)} points has finite coordinates")
     check_metres(path, points)
-    with np.errstate(over="ignore"):
-        points = points.astype(np.float32)
-    return np.nan_to_num(points, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+    return points
 
 
 def _read(path: Path, columns: Sequence[str] | None) -> Columns:
@@ -138,7 +141,7 @@ def _read_las(path: Path) -> Columns:
 
 def check_metres(path: Path, points: np.ndarray) -> None:
     """Raise :class:`DataError` when coordinates cannot be metres from the sensor, saying what they may be."""
-    sample = points[:: max(1, len(points) // 4096), :3]
+    sample = points[:: max(1, len(points) // 4096), :3].astype(np.float64)
     middle = float(np.median(np.linalg.norm(sample, axis=1)))
     if TOO_NEAR <= middle <= TOO_FAR:
         return

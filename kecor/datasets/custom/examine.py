@@ -81,31 +81,39 @@ def examine(
     if not findings.points:
         raise DataError(f"none of the {len(findings.clouds)} clouds of {root} can be read: {findings.faults[-1]}")
     chosen = _choose(root, classes, findings)
-    written, names = findings.boxes()
+    boxes, names = findings.boxes()
     wanted = np.isin(names, chosen)
-    boxes, names = apply_readings(written[wanted], label_reading), names[wanted]
+    boxes, names = boxes[wanted], names[wanted]
     as_written = [_only(frame, chosen) for frame in findings.sweeps]
     scale = intensity_scale(frame.points for frame in as_written) if as_written else 1.0
     sweeps = [_as_trained(frame, label_reading, scale) for frame in as_written]
-    size = voxel_size(boxes) if voxel is None else [voxel, voxel, Z_SIZE]
-    space = volume(boxes, size)
-    counts = voxel_counts(sweeps, space, size)
+    meant = apply_readings(boxes, label_reading)
+    measured, voxels = _volume(meant, sweeps, voxel)
     data = {
         **{"type": "custom", "root": str(root), "classes": chosen},
         **{"columns": columns or list(DEFAULT), "intensity": scale, "label_reading": list(label_reading)},
-        **{"point_cloud_range": space, "voxels": _voxels(size, counts)},
+        **measured,
         "augmentation": [{"type": "gt_sampling", "counts": dict.fromkeys(chosen, PASTED)}, *VARIED],
     }
-    detector: dict[str, Any] = {"dense_head": {"anchors": anchors(boxes, names, chosen)}}
-    n_features = len(feature_names(columns or DEFAULT))
-    if n_features != len(DEFAULT):
-        detector["backbone_3d"] = {"in_channels": n_features}
-    return Outcome(findings, written[wanted], names, {"data": data, "detector": detector}, sweeps, as_written, counts)
+    settings = {"data": data, "detector": _detector(anchors(meant, names, chosen), data["columns"])}
+    return Outcome(findings, boxes, names, settings, sweeps, as_written, voxels)
 
 
-def _voxels(size: list[float], counts: np.ndarray) -> dict[str, Any]:
+def _volume(boxes: np.ndarray, sweeps: Sequence[Frame], voxel: float | None) -> tuple[dict[str, Any], np.ndarray]:
+    """The keys of ``data`` that describe space, and the (F,) occupied voxels of each sweep."""
+    size = voxel_size(boxes) if voxel is None else [voxel, voxel, Z_SIZE]
+    space = volume(boxes, size)
+    counts = voxel_counts(sweeps, space, size)
     limit = voxel_limit(counts)
-    return {"size": size, "max_points": 5, "max_train": limit, "max_test": limit}
+    voxels = {"size": size, "max_points": 5, "max_train": limit, "max_test": limit}
+    return {"point_cloud_range": space, "voxels": voxels}, counts
+
+
+def _detector(found: list[dict[str, Any]], columns: Sequence[str]) -> dict[str, Any]:
+    """The keys of ``detector``: anchors and, where they are not the usual four, the number of point features."""
+    n_features = len(feature_names(columns))
+    extra = {} if n_features == len(DEFAULT) else {"backbone_3d": {"in_channels": n_features}}
+    return {**extra, "dense_head": {"anchors": found}}
 
 
 def _choose(root: Path, classes: Sequence[str] | None, findings: Findings) -> list[str]:

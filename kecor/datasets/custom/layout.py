@@ -24,7 +24,7 @@ def find_clouds(root: Path) -> dict[str, Path]:
         raise DataError(f"{folder}: no such folder; put one cloud a sweep there: ID with {', '.join(SUFFIXES)}")
     clouds: dict[str, Path] = {}
     for path in sorted([*folder.iterdir(), *(p for sub in folder.iterdir() if sub.is_dir() for p in sub.iterdir())]):
-        if path.suffix.lower() not in SUFFIXES or path.is_dir():
+        if path.suffix.lower() not in SUFFIXES or path.name.startswith(".") or path.is_dir():
             continue
         frame_id = path.relative_to(folder).with_suffix("").as_posix()
         if frame_id in clouds:

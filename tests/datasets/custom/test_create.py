@@ -1,11 +1,18 @@
+import dataclasses
+import runpy
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import yaml
 
+from kecor.config import DataConfig, VoxelConfig
+from kecor.datasets import Samples, collate
 from kecor.datasets.custom import CustomDataset, write_custom_set
 from kecor.datasets.custom.create import create
+from kecor.detectors import build_detector
 from kecor.errors import ConfigError, DataError
 from tests.datasets.custom.worlds import site, sites
 
@@ -145,3 +152,33 @@ def test_what_cannot_be_measured_says_why(tmp_path):
         create(tmp_path, label_reading=["sideways"])
     with pytest.raises(DataError, match="cannot be written"):
         create(tmp_path, out=tmp_path / "points" / "000.bin" / "x.yaml")
+
+
+def test_a_detector_is_built_and_trained_from_what_is_measured(tmp_path):
+    create(made(tmp_path), voxel=0.16)
+    measured = yaml.safe_load((tmp_path / "kecor_custom.yaml").read_text())
+    known = {field.name for field in dataclasses.fields(DataConfig)}
+    data = DataConfig(**{key: value for key, value in measured["data"].items() if key in known})
+    data.voxels = VoxelConfig(**measured["data"]["voxels"])
+    small = {"backbone_2d": {"layers": [1, 1], "filters": [16, 16], "up_filters": [16, 16]}}
+    backbone = {"channels": [4, 4, 8, 8, 8], "out_channels": 8}
+    detector = build_detector({"type": "second", "backbone_3d": backbone, **small, **measured["detector"]}, data)
+    dataset = CustomDataset(tmp_path, "train", data.classes)
+    samples = Samples(dataset.read, dataset.ids, data, training=True)
+    losses = detector(**collate([samples[0], samples[1]]), mode="loss")
+    total = sum(loss for loss in losses.values() if isinstance(loss, torch.Tensor))
+    assert torch.isfinite(total)
+    total.backward()
+
+
+def test_the_tool_draws_three_sweeps(tmp_path, monkeypatch, capsys):
+    root = made(tmp_path / "set")
+    out = tmp_path / "measured.yaml"
+    tool = Path(__file__).parents[3] / "tools" / "create_data.py"
+    monkeypatch.setattr(sys, "argv", [str(tool), "custom", "--root", str(root), "--out", str(out)])
+    with pytest.raises(SystemExit) as exit_:
+        runpy.run_path(str(tool), run_name="__main__")
+    assert exit_.value.code == 0
+    assert out.exists()
+    assert (tmp_path / "measured.png").read_bytes().startswith(b"\x89PNG")
+    assert "look whether the boxes lie on their objects" in capsys.readouterr().out
