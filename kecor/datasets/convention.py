@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kecor.errors import ConfigError
 from kecor.ops import count_points_in_boxes, points_in_boxes
 from kecor.structures import Frame
 
@@ -98,6 +99,14 @@ def apply_readings(boxes: np.ndarray, readings: Iterable[str]) -> np.ndarray:
         if name in chosen:
             boxes = read(boxes)
     return boxes
+
+
+def check_readings(label_reading: Sequence[str]) -> list[str]:
+    """``label_reading``, if all are known; raises :class:`ConfigError` otherwise."""
+    for name in label_reading:
+        if name not in READINGS:
+            raise ConfigError(f"data.label_reading: {name!r} is none of {', '.join(READINGS)}")
+    return list(label_reading)
 
 
 def better_readings(frames: Sequence[Frame], present: Sequence[str] = ()) -> list[Reading]:

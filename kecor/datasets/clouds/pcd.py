@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numba import njit
 
 from kecor.datasets.clouds.limits import Columns, check_count
+from kecor.datasets.clouds.lzf import unpack_lzf
 from kecor.errors import DataError
 
 MAX_HEADER = 64 * 1024
@@ -105,7 +105,7 @@ def _compressed_rows(path: Path, data: bytes, dtype: np.dtype, n: int) -> np.nda
     if unpacked != n * dtype.itemsize or packed > len(data) - 8:
         raise DataError(f"{path}: truncated, or its compressed data is not of {n} points of {dtype.itemsize} bytes")
     out = np.empty(unpacked, np.uint8)
-    if not _unpack_lzf(np.frombuffer(data, np.uint8, packed, 8), out):
+    if not unpack_lzf(np.frombuffer(data, np.uint8, packed, 8), out):
         raise DataError(f"{path}: its compressed data is damaged")
     rows = np.empty(n, dtype)
     start = 0
@@ -114,43 +114,3 @@ def _compressed_rows(path: Path, data: bytes, dtype: np.dtype, n: int) -> np.nda
         rows[name] = np.frombuffer(out[start : start + size].tobytes(), dtype[name].base).reshape(rows[name].shape)
         start += size
     return rows
-
-
-@njit(cache=True, nogil=True)
-def _unpack_lzf(data, out):
-    """Expand LZF ``data`` into ``out``; False when it does not fill it exactly.
-
-    A control byte below 32 announces that many literals and one more; another is a copy of earlier output: its upper
-    three bits are the length less 2 (7: the next byte is added), the lower five and the next byte the distance less 1
-    (Marc Lehmann's LibLZF).
-    """
-    i, o = 0, 0
-    while i < len(data):
-        control = np.int64(data[i])
-        i += 1
-        if control < 32:
-            length = control + 1
-            if i + length > len(data) or o + length > len(out):
-                return False
-            out[o : o + length] = data[i : i + length]
-            i += length
-        else:
-            length = control >> 5
-            if length == 7:
-                if i >= len(data):
-                    return False
-                length += np.int64(data[i])
-                i += 1
-            length += 2
-            if i >= len(data):
-                return False
-            source = o - ((control & 31) << 8) - np.int64(data[i]) - 1
-            i += 1
-            if source < 0 or o + length > len(out):
-                return False
-            for k in range(length):
-                out[o + k] = out[source + k]
-            o += length
-            continue
-        o += length
-    return o == len(out)

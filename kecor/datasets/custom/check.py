@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from kecor.datasets.clouds.columns import DEFAULT, SKIP
 from kecor.datasets.clouds.likely_form import HEAD, likely_columns
-from kecor.datasets.clouds.reading import DEFAULT, SKIP, read_cloud
+from kecor.datasets.clouds.reading import read_cloud
 from kecor.datasets.custom.labels import CALLED_NOTHING, read_label_file
 from kecor.datasets.custom.layout import find_clouds, read_lists
 from kecor.errors import DataError

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kecor.datasets.clouds.reading import DEFAULT, feature_names, read_cloud
-from kecor.datasets.convention import READINGS, apply_readings
+from kecor.datasets.clouds.columns import DEFAULT, check_columns, feature_names
+from kecor.datasets.clouds.reading import read_cloud
+from kecor.datasets.convention import apply_readings, check_readings
 from kecor.datasets.custom.intensity import SWEEPS, intensity_scale, scale_intensity
 from kecor.datasets.custom.labels import read_label_file
 from kecor.datasets.custom.layout import find_clouds, split_ids
@@ -150,29 +151,6 @@ def unlike(name: str, known: Sequence[str]) -> str:
     spelt = {other.lower(): other for other in known}
     near = difflib.get_close_matches(name.lower(), spelt, n=1, cutoff=0.7)
     return f"; the nearest class is {spelt[near[0]]!r}" if near else ""
-
-
-def check_columns(columns: Sequence[str] | None) -> list[str] | None:
-    """``columns``, if they can be used: names, x, y and z among them, none twice.
-
-    Raises:
-        ConfigError: otherwise.
-    """
-    if columns is None:
-        return None
-    names = [columns] if isinstance(columns, str) else list(columns)
-    twice = [name for name in names if name != "_" and names.count(name) > 1]
-    if not all(isinstance(name, str) for name in names) or twice or not {"x", "y", "z"} <= set(names):
-        raise ConfigError(f"data.columns: expected names, x, y and z among them, each once, got {columns!r}")
-    return names
-
-
-def check_readings(label_reading: Sequence[str]) -> list[str]:
-    """``label_reading``, if all are known; raises :class:`ConfigError` otherwise."""
-    for name in label_reading:
-        if name not in READINGS:
-            raise ConfigError(f"data.label_reading: {name!r} is none of {', '.join(READINGS)}")
-    return list(label_reading)
 
 
 def _check_intensity(intensity: float | str) -> float | str:

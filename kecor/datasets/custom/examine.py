@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from kecor.datasets.clouds.reading import DEFAULT, feature_names
-from kecor.datasets.convention import apply_readings
+from kecor.datasets.clouds.columns import DEFAULT, check_columns, feature_names
+from kecor.datasets.convention import apply_readings, check_readings
 from kecor.datasets.custom.check import Findings, check_set, find_columns
-from kecor.datasets.custom.dataset import check_columns, check_readings, unlike
+from kecor.datasets.custom.dataset import unlike
 from kecor.datasets.custom.intensity import intensity_scale, scale_intensity
 from kecor.datasets.custom.layout import find_clouds
 from kecor.datasets.custom.measure import Z_SIZE, anchors, volume, voxel_counts, voxel_limit, voxel_size

@@ -90,5 +90,5 @@ def voxel_counts(sweeps: Sequence[Frame], point_cloud_range: Sequence[float], si
 
 
 def voxel_limit(counts: np.ndarray) -> int:
-    """Voxels that 99 of 100 sweeps stay within, rounded up to a thousand."""
-    return int(np.ceil(np.percentile(counts, 99) / 1000) * 1000) if len(counts) else 16000
+    """Voxels that 99 of 100 sweeps stay within, rounded up to a thousand; without any, 16000 as for KITTI."""
+    return int(np.ceil(np.percentile(counts, 99) / 1000) * 1000) if counts.any() else 16000

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from kecor.datasets.clouds.reading import DEFAULT
+from kecor.datasets.clouds.columns import DEFAULT
 from kecor.datasets.custom.labels import format_labels
 from kecor.datasets.custom.layout import check_id
 from kecor.files import write_atomic, write_text
