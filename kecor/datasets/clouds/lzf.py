@@ -14,7 +14,7 @@ def unpack_lzf(data: np.ndarray, out: np.ndarray) -> bool:
     three bits are the length less 2 (7: the next byte is added), the lower five and the next byte the distance less 1
     (Marc Lehmann's LibLZF).
     """
-    i, o = 0, 0
+    i, o = np.int64(0), np.int64(0)
     while i < len(data):
         control = np.int64(data[i])
         i += 1
@@ -40,7 +40,5 @@ def unpack_lzf(data: np.ndarray, out: np.ndarray) -> bool:
                 return False
             for k in range(length):
                 out[o + k] = out[source + k]
-            o += length
-            continue
         o += length
     return o == len(out)
