@@ -38,8 +38,9 @@ setup(
     ],
     extras_require={
         "waymo": ["pyarrow>=15"],
+        "las": ["laspy[lazrs]>=2.5"],
         "dev": [
-            "kecor[waymo]",
+            "kecor[waymo,las]",
             "pytest>=8",
             "hypothesis>=6.100",
             "shapely>=2.0",

@@ -102,6 +102,16 @@ def read_json(path: str | Path) -> Any:
         raise DataError(f"{path}: is no valid JSON: {error}") from error
 
 
+def read_lines(path: str | Path) -> list[tuple[int, str]]:
+    """The lines of a text and their numbers, from 1; blank lines are left out.
+
+    Raises:
+        DataError: as for :func:`read_text`.
+    """
+    lines = enumerate(read_text(path).splitlines(), 1)
+    return [(number, line.strip()) for number, line in lines if line.strip()]
+
+
 def file_digest(path: str | Path) -> str:
     """SHA-256 of a file."""
     digest = hashlib.sha256()

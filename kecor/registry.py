@@ -5,11 +5,13 @@ Each registry imports the modules that fill it when a name is looked up first, s
 
 from mmengine.registry import Registry
 
-DATA_SETS = ("kitti", "nuscenes", "waymo")
-"""Packages in :mod:`kecor.datasets` and :mod:`kecor.evaluation`; each registers a data set and its metric."""
+DATA_SETS = ("kitti", "nuscenes", "waymo", "custom")
+"""Packages in :mod:`kecor.datasets`; each registers a data set."""
+METRIC_ROOMS = ("kitti", "nuscenes", "waymo", "boxes")
+"""Packages in :mod:`kecor.evaluation`; each registers a metric."""
 
 DATASETS = Registry("dataset", scope="kecor", locations=[f"kecor.datasets.{name}.dataset" for name in DATA_SETS])
-METRICS = Registry("metric", scope="kecor", locations=[f"kecor.evaluation.{name}.metric" for name in DATA_SETS])
+METRICS = Registry("metric", scope="kecor", locations=[f"kecor.evaluation.{name}.metric" for name in METRIC_ROOMS])
 TRANSFORMS = Registry(
     "transform", scope="kecor", locations=["kecor.datasets.augmentation", "kecor.datasets.gt_sampling"]
 )

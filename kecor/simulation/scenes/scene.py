@@ -10,9 +10,9 @@ import numpy as np
 from kecor.simulation.objects import clutter
 from kecor.simulation.objects.meshes import Mesh, merge
 from kecor.simulation.objects.shapes import object_mesh
+from kecor.simulation.scenes import surroundings, traffic
 from kecor.simulation.scenes.ground import random_ground
 from kecor.simulation.scenes.kinds import Kind, draw_kind
-from kecor.simulation.scenes import surroundings, traffic
 from kecor.simulation.scenes.site import Road, Site
 
 REACH = (40.0, 72.0)

@@ -1,0 +1,59 @@
+"""What ``create_data.py custom`` does, but for its picture: check, measure, say so, write the part of a config."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+
+from kecor.datasets.custom.account import summary, warnings_of
+from kecor.datasets.custom.examine import Outcome, examine
+from kecor.errors import DataError
+from kecor.files import write_text
+
+FRAGMENT = "kecor_custom.yaml"
+
+
+def create(
+    root: Path,
+    out: Path | None = None,
+    columns: Sequence[str] | None = None,
+    classes: Sequence[str] | None = None,
+    label_reading: Sequence[str] = (),
+    voxel: float | None = None,
+) -> tuple[Outcome, Path]:
+    """Check and measure a folder of own sweeps, print what was found and write it as YAML.
+
+    Args:
+        root, columns, classes, label_reading, voxel: see :func:`~kecor.datasets.custom.examine.examine`.
+        out: file to write, by default ``root/kecor_custom.yaml``.
+
+    Returns:
+        What was found, and the file.
+
+    Raises:
+        DataError: nothing can be measured, or the file cannot be written.
+        ConfigError: an argument cannot be used.
+    """
+    outcome = examine(root, columns, classes, label_reading, voxel)
+    for warning in warnings_of(outcome):
+        print(f"warning: {warning}")
+    print(summary(outcome))
+    out = out or root / FRAGMENT
+    try:
+        write_text(out, fragment(outcome))
+    except OSError as error:
+        raise DataError(f"{out}: cannot be written: {error.strerror or error}; name another file with --out") from error
+    print(f"config: {out}")
+    return outcome, out
+
+
+def fragment(outcome: Outcome) -> str:
+    """The measured sections as YAML, for the ``_base_`` of a config."""
+    counts = ", ".join(f"{name} {int((outcome.names == name).sum())}" for name in outcome.classes)
+    head = (
+        f"# Measured by create_data.py custom on {len(outcome.findings.labels)} labelled sweeps ({counts}).\n"
+        "# Keep it as it is during a run: what changes here changes the detector.\n"
+    )
+    return head + yaml.safe_dump(outcome.settings, sort_keys=False, default_flow_style=None, width=120)
