@@ -51,7 +51,7 @@ class BoxesMetric:
         ("3D, BEV", "Boxes are compared in 3D, or in bird's-eye view (BEV), where height does not count."),
         (
             "Strict, loose",
-            "The overlap a match needs: strict 0.7 for classes longer than 3 m, else 0.5; loose 0.5, 0.25.",
+            "The overlap a match needs: strict 0.7 above 3 m of length, else 0.5; loose 0.5, 0.25.",
         ),
     )
     note: ClassVar = (
