@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kecor.acquisition import Acquisition, build_acquisition, validate_selection
+from kecor.active.spacing import Neighbours, select_spaced
 from kecor.config import check_arguments
 from kecor.errors import ConfigError, KecorError, SelectionError
 from kecor.registry import ACQUISITIONS
@@ -59,9 +60,17 @@ def build_budget(amount: float, cost_frame: float, cost_box: float) -> Budget:
 
 
 def choose(
-    name: str, method: Acquisition, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator
+    name: str,
+    method: Acquisition,
+    pool: FrameSet,
+    labelled: FrameSet,
+    budget: Budget,
+    rng: np.random.Generator,
+    neighbours: Neighbours | None = None,
 ) -> dict[str, Any]:
     """Ask ``method``, registered as ``name``, which frames of ``pool`` to label.
+
+    With ``neighbours``, no two picks are neighbours of each other or of a labelled frame.
 
     Returns:
         The checked answer, ready for JSON: ``method``; ``ids`` and ``gains`` in pick order; ``predicted_boxes`` of
@@ -71,8 +80,13 @@ def choose(
     Raises:
         SelectionError: the method cannot work with these frames, or broke its contract.
     """
-    selection = _ask(name, method, read_only(pool), read_only(labelled), budget, rng)
-    validate_selection(selection, pool, budget, name)
+
+    def ask(part: FrameSet, amount: Budget) -> Selection:
+        selection = _ask(name, method, read_only(part), read_only(labelled), amount, rng)
+        validate_selection(selection, part, amount, name)
+        return selection
+
+    selection = ask(pool, budget) if neighbours is None else select_spaced(ask, pool, budget, neighbours)
     indices = np.asarray(selection.indices, np.int64)
     boxes = pool.n_boxes()[indices]
     return {
@@ -103,8 +117,8 @@ def read_only(frames: FrameSet) -> FrameSet:
 
 
 def _view(array: np.ndarray | None) -> np.ndarray | None:
-    if array is None:
-        return None
+    if not isinstance(array, np.ndarray):  # None, or rows that are read on demand
+        return array
     view = array.view()
     view.flags.writeable = False
     return view

@@ -12,7 +12,7 @@ import torch
 
 from kecor.active.loop import run
 from kecor.active.state import check_settings, read_state, settings_of
-from kecor.cli.guard import compare_al
+from kecor.cli import compare_al
 from kecor.comparison.methods import load_base, load_methods, shared_config
 from kecor.config import load_config
 from tests.active.tiny import tiny_config, write_config, write_tiny_set

@@ -9,9 +9,9 @@ import torch
 import yaml
 
 from kecor.config import DataConfig, VoxelConfig
-from kecor.datasets import Samples, collate
 from kecor.datasets.custom import CustomDataset, write_custom_set
 from kecor.datasets.custom.create import create
+from kecor.datasets.samples import Samples, collate
 from kecor.detectors import build_detector
 from kecor.errors import ConfigError, DataError
 from tests.datasets.custom.worlds import site, sites

@@ -4,8 +4,8 @@ import argparse
 from dataclasses import replace
 
 import pytest
-from kecor.datasets.waymo.create import add_arguments, run
 
+from kecor.cli.create.waymo import add_arguments, run
 from kecor.datasets.waymo import WaymoDataset
 from kecor.simulation.waymo import write_tfrecord
 from tests.datasets.waymo.segment import CLASSES, frames, write_v1
