@@ -181,4 +181,4 @@ def test_the_tool_draws_three_sweeps(tmp_path, monkeypatch, capsys):
     assert exit_.value.code == 0
     assert out.exists()
     assert (tmp_path / "measured.png").read_bytes().startswith(b"\x89PNG")
-    assert "look whether the boxes lie on their objects" in capsys.readouterr().out
+    assert "check that the boxes lie on their objects" in capsys.readouterr().out
