@@ -47,12 +47,12 @@ def check_arguments(arguments: argparse.Namespace) -> None:
         out.parent.mkdir(parents=True, exist_ok=True)
 
 
-def summary(record: dict[str, Any], info: list[list[str]], n_frames: int, out: Path) -> str:
+def summary(record: dict[str, Any], info: list[list[str | None]], n_frames: int, out: Path) -> str:
     """What was chosen, as a table; ``info`` are the rows the method adds."""
     from kecor.tables import format_table
 
     boxes = record["predicted_boxes"]
-    rows = [
+    rows: list[list[str | None]] = [
         ["Method", record["method"]],
         ["Frames picked", f"{len(record['ids'])} of {n_frames}"],
         ["Predicted boxes in them", None if boxes is None else f"{sum(boxes)}"],

@@ -61,13 +61,17 @@ def run_jobs(jobs: Sequence[Job], limit: int, say: Callable[[str], None], keep_o
     Returns:
         name of each job that failed -> why, and the log that tells more.
     """
-    waiting, running, done, failed = list(jobs), [], set(), {}
+    waiting = list(jobs)
+    running: list[_Process] = []
+    done: set[str] = set()
+    failed: dict[str, str] = {}
     try:
         while waiting or running:
-            for job in [job for job in waiting if job.after and job.after.name in failed]:
-                waiting.remove(job)
-                failed[job.name] = f"{job.after.name} failed"
-                say(f"[{len(done) + len(failed)}/{len(jobs)}] {job.name}: not begun, {job.after.name} failed")
+            for job in list(waiting):
+                if job.after is not None and job.after.name in failed:
+                    waiting.remove(job)
+                    failed[job.name] = f"{job.after.name} failed"
+                    say(f"[{len(done) + len(failed)}/{len(jobs)}] {job.name}: not started, {job.after.name} failed")
             ready = [job for job in waiting if job.after is None or job.after.name in done]
             for job in ready[: limit - len(running)]:
                 waiting.remove(job)

@@ -48,14 +48,15 @@ class DivergenceHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        wrong = [f"{name} is {value}" for name, value in as_floats(outputs).items() if not math.isfinite(value)]
+        losses = as_floats(outputs or {})
+        wrong = [f"{name} is {value}" for name, value in losses.items() if not math.isfinite(value)]
         norm = gradient_norm(runner)
         if self.amp != "fp16" and not math.isfinite(norm):
             wrong.append(f"the gradient's norm is {norm}")
         if wrong:
             raise KecorError(
                 f"training diverged in epoch {runner.epoch + 1}, iteration {runner.iter + 1} of {runner.max_iters}, "
-                f"on frames {', '.join(data_batch['frame_ids'])}: {', '.join(wrong)}. Lower schedule.lr or "
+                f"on frames {', '.join(frame_ids(data_batch))}: {', '.join(wrong)}. Lower schedule.lr or "
                 "schedule.grad_clip, or check these frames; the checkpoint of the last good epoch is kept"
             )
 
@@ -67,7 +68,7 @@ class RecordHook(Hook):
         self.history = history
         self.frames = frames
         self.progress = progress and launch.is_main()
-        self.bar: tqdm | None = None
+        self.bar = tqdm(disable=True)
 
     def before_train(self, runner: Runner) -> None:
         self.bar = tqdm(
@@ -87,13 +88,13 @@ class RecordHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: dict | None = None, outputs: dict | None = None
     ) -> None:
-        scalars = {f"train/{name}": value for name, value in as_floats(outputs).items()}
+        scalars = {f"train/{name}": value for name, value in as_floats(outputs or {}).items()}
         self.epoch_losses.append(scalars["train/loss"])
         group = runner.optim_wrapper.param_groups[0]
         scalars |= {"lr": group["lr"], "momentum": group["betas"][0], "gradient_norm": gradient_norm(runner)}
         runner.visualizer.add_scalars(scalars, step=runner.iter)
         self.bar.set_postfix(loss=f"{scalars['train/loss']:.3f}", refresh=False)
-        seen = len(data_batch["frame_ids"]) * launch.world_size()
+        seen = len(frame_ids(data_batch)) * launch.world_size()
         self.bar.update(min(seen, self.frames * (runner.epoch + 1) - self.bar.n))
 
     def after_train_epoch(self, runner: Runner) -> None:
@@ -108,13 +109,17 @@ class RecordHook(Hook):
 
     def close(self) -> None:
         """Leave the bar as it stands, however the training ended."""
-        if self.bar is not None:
-            self.bar.close()
+        self.bar.close()
 
 
 def as_floats(outputs: dict[str, torch.Tensor]) -> dict[str, float]:
     """What a training step returned, as plain numbers."""
     return {name: float(value.detach()) for name, value in outputs.items()}
+
+
+def frame_ids(data_batch: dict | None) -> list[str]:
+    """The ids of the frames in a batch."""
+    return data_batch["frame_ids"] if data_batch else []
 
 
 def gradient_norm(runner: Runner) -> float:

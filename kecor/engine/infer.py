@@ -93,7 +93,7 @@ def _batches(
     detector.eval()
     shown = progress is not None and launch.is_main()
     try:
-        with progress_bar(progress, len(indices), "frame", shown=shown) as bar:
+        with progress_bar(progress or "", len(indices), "frame", shown=shown) as bar:
             for batch in inference_loader(samples, batch_size, indices):
                 with torch.no_grad(), autocast(device, amp):
                     outputs = run(detector, batch)

@@ -41,7 +41,7 @@ def _loader(samples: Samples, batch_size: int, **arguments: Any) -> Loader:
 class Loader(DataLoader):
     """A DataLoader whose workers' :class:`KecorError` arrives as it was raised, without the worker's traceback."""
 
-    def __iter__(self) -> Iterator[dict]:
+    def __iter__(self) -> Iterator[dict]:  # type: ignore[override]  # torch names its private iterator class
         try:
             yield from super().__iter__()
         except KecorError as error:

@@ -122,7 +122,7 @@ def test_without_its_round_0_a_seed_is_not_begun(compare, tmp_path):
     (tmp_path / "prepared" / "shared" / "seed_0").rename(tmp_path / "kept")
     code, out, err = compare(seeds="0")
     assert (code, calls_of(tmp_path)) == (2, ["shared/seed_0"])
-    assert "[3/3] entropy, seed 0: not begun, round 0, seed 0 failed" in out
+    assert "[3/3] entropy, seed 0: not started, round 0, seed 0 failed" in out
     assert "round 0, seed 0: error: no luck with shared/seed_0" in err
 
 

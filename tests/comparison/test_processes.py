@@ -56,7 +56,7 @@ def test_a_failure_is_told_with_its_last_words_and_stops_only_what_builds_on_it(
     assert (tmp_path / "late").exists()
     assert not (tmp_path / "never").exists()
     assert (tmp_path / "logs" / "base.log").read_text() == "fine\nerror: it is broken\n"
-    assert "[2/5] child: not begun, base failed" in said
+    assert "[2/5] child: not started, base failed" in said
     assert len(said) == 5
 
 
