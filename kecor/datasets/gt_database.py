@@ -23,7 +23,7 @@ class GTDatabase:
     @classmethod
     def from_frames(cls, frames: Iterable[Frame], classes: Sequence[str]) -> GTDatabase:
         """Every object of ``classes`` in labelled ``frames``. A point in two boxes goes to the first."""
-        objects = {name: [] for name in classes}
+        objects: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {name: [] for name in classes}
         for frame in frames:
             owner = points_in_boxes(frame.points, frame.boxes)
             for row, name in enumerate(frame.names.tolist()):

@@ -13,6 +13,9 @@ from kecor.ops import iou_bev, points_in_boxes
 from kecor.registry import TRANSFORMS
 from kecor.structures import Boxes, Frame
 
+Candidate = tuple[str, np.ndarray, np.ndarray]
+"""Class name, (7,) box and (N, C) points of an object that may be pasted."""
+
 
 @TRANSFORMS.register_module("gt_sampling")
 class GtSampling:
@@ -54,9 +57,9 @@ class GtSampling:
         chosen = self._free(np.concatenate([frame.boxes, obstacles]), candidates)
         if not chosen:
             return frame
-        names, boxes, clouds = zip(*chosen)
-        boxes = np.stack(boxes)
-        boxes, clouds = self._on_the_ground(frame, boxes, clouds)
+        names = np.array([name for name, _, _ in chosen])
+        boxes = np.stack([box for _, box, _ in chosen])
+        boxes, clouds = self._on_the_ground(frame, boxes, [points for _, _, points in chosen])
         scene = frame.points[points_in_boxes(frame.points, boxes) < 0]
         meta = {"image_size": frame.meta["image_size"]} if "image_size" in frame.meta else {}
         if "velocity" in frame.meta:
@@ -66,7 +69,7 @@ class GtSampling:
             frame,
             points=np.concatenate([scene, *clouds]),
             boxes=np.concatenate([frame.boxes, boxes]),
-            names=np.concatenate([frame.names, np.array(names)]),
+            names=np.concatenate([frame.names, names]),
             meta=meta,
         )
 
@@ -86,7 +89,7 @@ class GtSampling:
         return boxes, [cloud + dz * up for cloud, dz in zip(clouds, lift)]
 
     @staticmethod
-    def _free(boxes: np.ndarray, candidates: list[tuple[str, np.ndarray, np.ndarray]]) -> list:
+    def _free(boxes: np.ndarray, candidates: list[Candidate]) -> list[Candidate]:
         """The candidates, in order, that overlap neither ``boxes`` nor a candidate taken before."""
         if not candidates:
             return []

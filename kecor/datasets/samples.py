@@ -109,9 +109,9 @@ def above_range(points: np.ndarray, point_cloud_range: Sequence[float]) -> np.nd
     Compared in float32. PV-RCNN was published with keypoints drawn from these; :func:`~kecor.datasets.voxelize` drops
     those its grid does not hold.
     """
-    low, high = np.asarray(point_cloud_range, np.float32).reshape(2, 3)[:, :2]
-    xy = points[:, :2]
-    return ((xy >= low) & (xy <= high)).all(axis=1) & np.isfinite(points[:, 2])
+    x0, y0, _, x1, y1, _ = np.asarray(point_cloud_range, np.float32)
+    x, y, z = points[:, :3].T
+    return (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1) & np.isfinite(z)
 
 
 def inside(positions: np.ndarray, point_cloud_range: Sequence[float]) -> np.ndarray:

@@ -119,7 +119,7 @@ def usable(index: dict[str, Any], split: str | None = None) -> list[str]:
 
 def summary(index: dict[str, Any]) -> str:
     """A table of an index: one line a split, with its frames, mean points a frame, and boxes of each class."""
-    totals = Counter()
+    totals: Counter[str] = Counter()
     for entry in index["frames"].values():
         totals.update(entry["boxes"])
     classes = [name for name, _ in totals.most_common()]
