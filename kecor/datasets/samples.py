@@ -111,7 +111,7 @@ def above_range(points: np.ndarray, point_cloud_range: Sequence[float]) -> np.nd
     """
     x0, y0, _, x1, y1, _ = np.asarray(point_cloud_range, np.float32)
     x, y, z = points[:, :3].T
-    return (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1) & np.isfinite(z)
+    return (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1) & (z > -np.inf) & (z < np.inf)
 
 
 def inside(positions: np.ndarray, point_cloud_range: Sequence[float]) -> np.ndarray:
