@@ -109,16 +109,16 @@ def above_range(points: np.ndarray, point_cloud_range: Sequence[float]) -> np.nd
     Compared in float32. PV-RCNN was published with keypoints drawn from these; :func:`~kecor.datasets.voxelize` drops
     those its grid does not hold.
     """
-    x0, y0, _, x1, y1, _ = np.asarray(point_cloud_range, np.float32)
-    x, y, z = points[:, :3].T
-    return (x >= x0) & (x <= x1) & (y >= y0) & (y <= y1) & (z > -np.inf) & (z < np.inf)
+    low, high = np.asarray(point_cloud_range, np.float32).reshape(2, 3)[:, :2]
+    xy = points[:, :2]
+    return ((xy >= low) & (xy <= high)).all(axis=1) & np.isfinite(points[:, 2])
 
 
 def inside(positions: np.ndarray, point_cloud_range: Sequence[float]) -> np.ndarray:
     """(N,) mask of the rows (x, y, z, ...) inside (x0, y0, z0, x1, y1, z1), its upper faces excluded."""
     low, high = np.asarray(point_cloud_range, np.float64).reshape(2, 3)
     xyz = positions[:, :3]
-    return ((xyz >= low) & (xyz < high)).all(axis=1)
+    return np.logical_and(xyz >= low, xyz < high).all(axis=1)
 
 
 def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:
