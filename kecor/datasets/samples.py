@@ -118,7 +118,7 @@ def inside(positions: np.ndarray, point_cloud_range: Sequence[float]) -> np.ndar
     """(N,) mask of the rows (x, y, z, ...) inside (x0, y0, z0, x1, y1, z1), its upper faces excluded."""
     low, high = np.asarray(point_cloud_range, np.float64).reshape(2, 3)
     xyz = positions[:, :3]
-    return np.logical_and(xyz >= low, xyz < high).all(axis=1)
+    return np.logical_and.reduce((xyz >= low) & (xyz < high), axis=1)
 
 
 def collate(samples: list[dict[str, Any]]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kecor.datasets.nuscenes.devkit import SPLITS
 from kecor.datasets.nuscenes.scenes import Objects, Scene, Sweep
 from kecor.datasets.nuscenes.writing import write_nuscenes
 from kecor.errors import DataError
@@ -16,7 +17,6 @@ from kecor.simulation.drives import beam_rays, turn_at
 from kecor.simulation.waymo.drive import Drive, random_drive
 
 VERSION = "v1.0-simulated"
-SPLITS = "splits.json"
 TURN, TURNS_A_KEY = 0.05, 10
 """Seconds of a turn; turns from one key frame to the next."""
 COLUMNS = 1084

@@ -32,8 +32,9 @@ class NuscenesDataset:
 
     Args:
         root: folder that holds ``version``, ``samples``, ``sweeps`` and ``maps``.
-        split: train, val, mini_train, mini_val, test, train_detect, train_track, or a name in
-            ``root/version/splits.json``.
+        split: a split of ``root/version/splits.json``, a JSON object of split names and lists of scene names; or an
+            official one: train, val, test, mini_train, mini_val, train_detect, train_track. The file takes
+            precedence, so that it can redefine train and val for a part of the data set.
         classes: those of the detection task that count as ground truth.
         version: folder of the tables.
         sweeps: sweeps in a cloud, the key frame included; fewer at the start of a scene.

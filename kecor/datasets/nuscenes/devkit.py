@@ -7,12 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kecor.errors import DataError, KecorError
+from kecor.files import read_json
 
 if TYPE_CHECKING:
     from kecor.datasets.nuscenes.tables import Tables
 
 INSTALL = "pip install --no-deps -r requirements/nuscenes.txt"
 CHANNEL = "LIDAR_TOP"
+SPLITS = "splits.json"
+"""File beside the tables that defines splits: a JSON object, split name -> list of scene names."""
 VERSION_OF = {"test": "test", "mini_train": "mini", "mini_val": "mini"}
 """End of the version's name that an official split belongs to; all others belong to ``trainval``."""
 
@@ -48,24 +51,48 @@ def _load(root: Path, version: str) -> Tables:
 
 
 def scene_names(tables: Tables, split: str) -> list[str]:
-    """Names of the scenes of an official split, or of one listed in ``splits.json`` beside the tables.
+    """Names of the scenes of a split.
+
+    A split listed in ``splits.json`` beside the tables takes precedence over the official split of the same name.
 
     Raises:
-        DataError: there is no such split, or it belongs to another version.
+        DataError: there is no such split, it belongs to another version, or ``splits.json`` is faulty.
     """
-    from nuscenes.utils.splits import create_splits_scenes, get_scenes_of_custom_split
+    from nuscenes.utils.splits import create_splits_scenes
 
-    official = create_splits_scenes()
+    own, official = read_splits(tables), create_splits_scenes()
+    if split in own:
+        return own[split]
+    path = Path(tables.table_root) / SPLITS
     if split not in official:
-        try:
-            return get_scenes_of_custom_split(split, tables)
-        except (ValueError, AssertionError, AttributeError) as error:
-            known = ", ".join(official)
-            raise DataError(f"{tables.table_root}: split {split!r} is none of {known}; {error}") from error
+        known = ", ".join([*own, *official])
+        raise DataError(f"{tables.table_root}: unknown split {split!r}; expected one of: {known}; {path} can define it")
     ending = VERSION_OF.get(split, "trainval")
     if not tables.version.endswith(ending):
-        raise DataError(f"{tables.table_root}: split {split!r} belongs to version v1.0-{ending}, not {tables.version}")
+        raise DataError(
+            f"{tables.table_root}: split {split!r} belongs to version v1.0-{ending}, not {tables.version}; "
+            f"{path} can define it"
+        )
     return official[split]
+
+
+def read_splits(tables: Tables) -> dict[str, list[str]]:
+    """Split -> names of its scenes, of ``splits.json`` beside the tables; empty without that file.
+
+    Raises:
+        DataError: the file holds something else, or names a scene that the tables do not hold.
+    """
+    path = Path(tables.table_root) / SPLITS
+    if not path.exists():
+        return {}
+    splits, known = read_json(path), {scene["name"] for scene in tables.scene}
+    if not isinstance(splits, dict) or not all(isinstance(names, list) for names in splits.values()):
+        raise DataError(f'{path}: expected lists of scene names, such as {{"train": ["scene-0061"]}}')
+    for split, names in splits.items():
+        for name in names:
+            if name not in known:
+                raise DataError(f"{path}: split {split!r}: the tables hold no scene {name!r}")
+    return splits
 
 
 def sample_tokens(tables: Tables, split: str) -> list[str]:

@@ -108,7 +108,7 @@ def test_wrong_arguments(root, tmp_path):
         open_set(root, version="v1.0-trainval")
     with pytest.raises(DataError, match=r"'val' belongs to version v1\.0-trainval"):
         open_set(root, split="val")
-    with pytest.raises(DataError, match="'mine' is none of train"):
+    with pytest.raises(DataError, match=r"unknown split 'mine'; expected one of: train,.*splits\.json can define it"):
         open_set(root, split="mine")
     with pytest.raises(ConfigError, match="'Car' is none of"):
         open_set(root, classes=["Car"])
@@ -119,8 +119,19 @@ def test_wrong_arguments(root, tmp_path):
 
 
 def test_own_splits(root):
-    (root / VERSION / "splits.json").write_text('{"mine": ["scene-0061", "scene-0103"]}')
+    path = root / VERSION / "splits.json"
+    path.write_text('{"mine": ["scene-0061", "scene-0103"], "train": ["scene-0103"], "mini_val": ["scene-0061"]}')
     assert len(open_set(root, split="mine")) == 8
+    train, val = open_set(root, split="train"), open_set(root, split="mini_val")
+    assert {train.sequence(frame_id) for frame_id in train.ids} == {"scene-0103"}
+    assert {val.sequence(frame_id) for frame_id in val.ids} == {"scene-0061"}
+    assert len(open_set(root, split="mini_train")) == 4  # not in the file: the official one
+    path.write_text('{"train": ["scene-9999"]}')
+    with pytest.raises(DataError, match=r"splits\.json: split 'train': the tables hold no scene 'scene-9999'"):
+        open_set(root, split="train")
+    path.write_text('{"train": "scene-0103"}')
+    with pytest.raises(DataError, match=r"splits\.json: expected lists of scene names"):
+        open_set(root, split="train")
 
 
 def test_without_the_devkit(root, monkeypatch):
