@@ -21,7 +21,7 @@ from kecor.progress import progress_bar
 from kecor.structures import FrameOutputs
 
 DETECTION_ARRAYS = ("boxes", "scores", "labels", "logits", "n_points")
-ROI_ARRAYS = {
+ROI_ARRAYS: dict[str, dict[str, type]] = {
     "roi_features": {"roi_features": np.float16, "roi_scores": np.float32, "roi_logits": np.float32},
     "dropout_passes": {"roi_scores": np.float32, "pass_logits": np.float32, "pass_boxes": np.float32},
 }
@@ -56,9 +56,7 @@ def pool_pass(
         CheckpointError: the detector gives features that are not finite.
         KecorError: dropout passes are needed and the detector has none.
     """
-    settings = {"device": device, "batch_size": batch_size, "n_rois": n_rois, "amp": amp}
-    if "dropout_passes" in needs:
-        settings["dropout"] = dropout
+    passes = dropout if "dropout_passes" in needs else None
     with_targets = labelled and "roi_features" in needs
     names = [*needs, *(["targets"] if with_targets else [])]
     writer = launch.first_on_main(lambda: FrameSetWriter(folder, ids, names))
@@ -70,7 +68,9 @@ def pool_pass(
             for number, chunk in mine:
                 samples = Samples(oracle.read_unlabelled, chunk, data, training=False)
                 outputs: list[FrameOutputs] = []
-                for _, batch in describe_batches(detector, samples, **settings):
+                for _, batch in describe_batches(
+                    detector, samples, device=device, batch_size=batch_size, n_rois=n_rois, amp=amp, dropout=passes
+                ):
                     outputs += batch
                     bar.update(len(batch))
                 arrays = _arrays(chunk, outputs, needs, n_rois)

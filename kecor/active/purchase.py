@@ -102,22 +102,23 @@ def choose(
 
 def read_only(frames: FrameSet) -> FrameSet:
     """A frame set with views of the same arrays that cannot be written to."""
-    detections = [
-        Detections(**{field.name: _view(getattr(found, field.name)) for field in dataclasses.fields(found)})
-        for found in frames.detections
-    ]
     copy = FrameSet(
         frames.ids.copy(),
         {name: _view(array) for name, array in frames.feats.items()},
-        detections,
+        [_read_only_detections(found) for found in frames.detections],
         {name: _view(array) for name, array in frames.meta.items()},
     )
     copy.ids.flags.writeable = False
     return copy
 
 
-def _view(array: np.ndarray | None) -> np.ndarray | None:
-    if not isinstance(array, np.ndarray):  # None, or rows that are read on demand
+def _read_only_detections(found: Detections) -> Detections:
+    arrays = {name: _view(array) for name, array in vars(found).items() if array is not None}
+    return dataclasses.replace(found, **arrays)
+
+
+def _view(array: np.ndarray) -> np.ndarray:
+    if not isinstance(array, np.ndarray):  # rows that are read on demand
         return array
     view = array.view()
     view.flags.writeable = False

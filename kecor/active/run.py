@@ -124,8 +124,8 @@ def open_run(
             return state
         boxes = SimulatedOracle(train_set).buy(initial_frames(train_set.ids, config))
         _write_start(config, work_dir, pretrained)
-        sizes = {"n_frames": len(train_set), "processes": launch.world_size()}
-        state = State(settings, splits, config.seed, name, [], [], **sizes)
+        state = State(settings, splits, config.seed, name, [], [])
+        state.n_frames, state.processes = len(train_set), launch.world_size()
         state.buy(boxes, label_digest(train_set, list(boxes)))
         state.save(work_dir)
         return state

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from kecor import run_dir
 from kecor.active.pool_pass import pool_pass
 from kecor.active.purchase import choose
@@ -82,12 +84,12 @@ def _frame_sets(al: Run) -> tuple[FrameSet, FrameSet]:
     """What this round's detector found in the unlabelled and the labelled frames; computed where it is missing."""
     number, state = al.state.round, al.state
     if not al.needs:
-        return FrameSet(al.unlabelled), FrameSet(state.labelled)
+        return FrameSet(np.array(al.unlabelled, str)), FrameSet(np.array(state.labelled, str))
     if al.frame_sets is None or al.frame_sets[0] != number:
         places = (run_dir.POOL_UNLABELLED, al.unlabelled), (run_dir.POOL_LABELLED, state.labelled)
         for place, ids in places:
             _pool_pass(al, place, ids)
-        al.frame_sets = number, *(read_frames(al.folder / place) for place, _ in places)
+        al.frame_sets = number, read_frames(al.folder / places[0][0]), read_frames(al.folder / places[1][0])
     return al.frame_sets[1:]
 
 
@@ -134,7 +136,9 @@ def _with_drift(al: Run, info: dict[str, Any]) -> dict[str, Any]:
     path = run_dir.round_dir(al.work_dir, al.state.round - 1) / run_dir.SELECTION
     before = read_json(path)["info"].get("diagnostics") if al.state.round > 0 and path.is_file() else None
     after = info.get("diagnostics")
-    drift = kernel_drift(before, after) if isinstance(before, dict) and isinstance(after, dict) else None
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return info
+    drift = kernel_drift(before, after)
     return info if drift is None else {**info, "diagnostics": {**after, "drift": drift}}
 
 
@@ -145,7 +149,7 @@ def _label(al: Run) -> str:
     pool, _ = _frame_sets(al)
     bought = al.oracle.buy(record["ids"])
     boxes = list(bought.values())
-    cost = float(al.budget.costs(boxes).sum())
+    cost = float(al.budget.costs(np.array(boxes)).sum())
     launch.first_on_main(lambda: write_json(path, {**record, "true_boxes": boxes, "true_cost": cost}))
     al.state.buy(bought, al.oracle.digest(record["ids"]))
     launch.first_on_main(lambda: _draw(al, record, pool))
