@@ -53,7 +53,7 @@ class Pick(NamedTuple):
     rate_gain: float
 
 
-class ObservedGram(Protocol):
+class CandidateKernel(Protocol):
     """A kernel between N candidates and the items observed so far.
 
     Attributes:
@@ -66,7 +66,7 @@ class ObservedGram(Protocol):
         """N."""
         ...
 
-    def first_look(self) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def scan(self) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """All candidates in parts: positions (n,), kernel with themselves (n,) and with the known items (n, L)."""
         ...
 
@@ -74,13 +74,13 @@ class ObservedGram(Protocol):
         """(n, m) kernel of candidates, no more than a part has, with the observed items but the first ``since``."""
         ...
 
-    def observe(self, position: int) -> None:
+    def condition_on(self, position: int) -> None:
         """Add a candidate to the observed items, behind those that are there."""
         ...
 
 
 class GramMatrix:
-    """An :class:`ObservedGram` over matrices that are there.
+    """An :class:`CandidateKernel` over matrices that are there.
 
     Args:
         gram: (N, N) kernel between the candidates.
@@ -97,14 +97,14 @@ class GramMatrix:
     def __len__(self) -> int:
         return len(self.gram)
 
-    def first_look(self) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def scan(self) -> Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         return [(np.arange(len(self)), np.diag(self.gram), self.cross_known)]
 
     def cross(self, positions: np.ndarray, since: int) -> np.ndarray:
         both = np.concatenate([self.cross_known[positions], self.gram[np.ix_(positions, self._picked)]], 1)
         return both[:, since:]
 
-    def observe(self, position: int) -> None:
+    def condition_on(self, position: int) -> None:
         self._picked.append(position)
 
 
@@ -138,7 +138,7 @@ class GreedyCodingRate:
     """
 
     def __init__(
-        self, kernel: ObservedGram, sigma: float, bonus: np.ndarray | None = None, inner: np.ndarray | None = None
+        self, kernel: CandidateKernel, sigma: float, bonus: np.ndarray | None = None, inner: np.ndarray | None = None
     ) -> None:
         n = len(kernel)
         self.kernel, self.noise = kernel, float(sigma) ** 2
@@ -154,7 +154,7 @@ class GreedyCodingRate:
         self.diagonal, self.variance, self.evaluated = np.zeros(n), np.zeros(n), 0
         self._most = 1
         with progress_bar("kernel", n, "frame", delay=PATIENCE) as bar:
-            for positions, diagonal, cross in kernel.first_look():
+            for positions, diagonal, cross in kernel.scan():
                 self.diagonal[positions] = diagonal
                 self._first[positions] = _solve(self._root, cross.T).T
                 self._update(positions, cross, self._first[positions])
@@ -187,9 +187,9 @@ class GreedyCodingRate:
             left[best] = False
             yield Pick(best, float(gains[best]), 0.5 * float(np.log1p(self.variance[best] / self.noise)))
             if left.any():
-                self.observe(best)
+                self.condition_on(best)
 
-    def observe(self, j: int) -> None:
+    def condition_on(self, j: int) -> None:
         """Take candidate ``j`` as observed; nothing happens when it is already."""
         if j in self._picked:
             return
@@ -202,7 +202,7 @@ class GreedyCodingRate:
         root[m, m] = np.sqrt(self.variance[j] + self.inner[j] + self.noise)
         self._root, self._norms = root, np.append(self._norms, self.diagonal[j])
         self._picked.add(j)
-        self.kernel.observe(j)
+        self.kernel.condition_on(j)
         self._current[:] = False
 
     def _leader(self, gains: np.ndarray, left: np.ndarray) -> int:

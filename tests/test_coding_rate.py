@@ -68,7 +68,7 @@ class Watched(GramMatrix):
         super().__init__(world.gram, world.cross, world.known)
         self.part, self.observed, self.asked, self.bounds, self.search = part, [], [[]], [], None
 
-    def first_look(self):
+    def scan(self):
         for start in range(0, len(self), self.part):
             rows = np.arange(start, min(start + self.part, len(self)))
             yield rows, np.diag(self.gram)[rows], self.cross_known[rows]
@@ -81,8 +81,8 @@ class Watched(GramMatrix):
         self.asked[-1] += [(int(i), since) for i in positions]
         return values
 
-    def observe(self, position):
-        super().observe(position)
+    def condition_on(self, position):
+        super().condition_on(position)
         self.observed.append(position)
         self.asked.append([])
         self.bounds.append(self.search.gains())
@@ -199,7 +199,7 @@ def test_kept_variances_bound_the_true_ones_and_posterior_makes_them_exact(world
             some = np.arange(len(world))[:: 1 + len(chosen) % 2]
             np.testing.assert_allclose(search.posterior(some), exact[some], rtol=0, atol=1e-7 * size)
         chosen.append(pick.index)
-    search.observe(chosen[-1])
+    search.condition_on(chosen[-1])
     everything = search.posterior(np.arange(len(world)))
     np.testing.assert_allclose(everything, world.posterior(chosen), rtol=0, atol=1e-7 * size)
 
@@ -270,7 +270,7 @@ def test_observing_by_hand_twice_is_once_and_what_is_observed_becomes_known():
     world = problem(3)
     search = world.search(part=2)
     for j in (4, 4, 0, 4):
-        search.observe(j)
+        search.condition_on(j)
     assert search.kernel.observed == [4, 0]
     np.testing.assert_allclose(search.posterior(np.arange(9)), world.posterior([4, 0]), rtol=1e-10)
     picks = list(search.picks(~np.isin(np.arange(9), [0, 4])))

@@ -2,56 +2,64 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import numpy as np
 import torch
 
-from kecor.acquisition.base import check_argument, take_within_budget, within
+from kecor.acquisition.base import check_argument, take_picks, within
 from kecor.acquisition.uncertainty.measures import class_entropy, require_detections
 from kecor.coding_rate import GreedyCodingRate, Pick
 from kecor.errors import SelectionError
 from kecor.ntk import diagnostics
 from kecor.ntk.build import KernelOptions, frame_kernel, frame_targets
-from kecor.ntk.pool_kernel import ObservedKernel
-from kecor.progress import progress_bar
+from kecor.ntk.pool_kernel import PoolKernel
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet, Selection
 
-SAMPLE = 256
-"""Pool frames whose posterior variance is computed anew to tell what the picks left."""
+VARIANCE_SAMPLE = 256
+"""Number of pool frames over which the posterior variance before and after the picks is averaged."""
 TERMS = {
     "rate_gain_sum": ("Coding-rate term, all picks", "information the picks add to the labelled frames, in nats"),
-    "rate_gain_mean": ("Coding-rate term, per pick", "the same for one frame"),
-    "entropy_gain_sum": ("Entropy term, all picks", "weighted class entropy of the picks"),
-    "entropy_gain_mean": ("Entropy term, per pick", "the same for one frame"),
+    "rate_gain_mean": ("Coding-rate term, per pick", "the same, averaged over the picks"),
+    "entropy_gain_sum": ("Entropy term, all picks", "class entropy of the picks times entropy_weight, in nats"),
+    "entropy_gain_mean": ("Entropy term, per pick", "the same, averaged over the picks"),
     "overlap_with_top_entropy": (
         "Overlap with top-entropy",
-        "share of picks that entropy alone would also have made; at 1 the coding rate made no difference",
+        "share of the picks that a ranking by entropy alone would also choose; at 1 the coding rate changed nothing",
     ),
-    "sigma": ("Noise level sigma", "the larger, the less a frame is penalised for resembling chosen ones"),
+    "sigma": (
+        "Noise level sigma",
+        "the larger it is, the less a frame is penalised for resembling labelled or picked frames",
+    ),
 }
 
 
 @ACQUISITIONS.register_module("kecor")
 class Kecor:
-    """Frames whose features need the most nats to encode beside the labelled ones, plus the entropy of their classes.
+    """Select the frames with the largest coding-rate gain plus weighted class entropy.
 
-    Each frame gains ``1/2 log(1 + v / sigma^2) + entropy_weight * H``: v is its posterior variance, given the labelled
-    frames and those picked before, under the kernel scaled to a mean diagonal of 1 on the labelled frames; H is the
-    entropy of its predicted classes. Greedy search; see :mod:`kecor.coding_rate`.
+    The gain of a frame is ``1/2 log(1 + v / sigma^2) + entropy_weight * H``. ``v`` is its posterior variance given the
+    labelled frames and the frames picked so far, under a kernel scaled so that its mean diagonal on the labelled frames
+    is 1. ``H`` is the Shannon entropy of the predicted class histogram. The greedy search is in
+    :mod:`kecor.coding_rate`.
 
     Args:
-        sigma: noise level, in units of the labelled frames' mean kernel norm. The gain is linear in posterior variances
-            far below sigma^2 and saturates, as a logarithm, far above it. Given 100 labelled frames the variances are
-            about 0.1, ten times the default's sigma^2.
-        entropy_weight: lambda. What decides is how much a term differs between frames: over two pools of docs/kecor.md
-            coding-rate gains had standard deviations of 0.15 and 0.16 nats, entropies of 0.14 and 0.23.
-        class_entropy: ``shannon``, or ``released``: classes without a box count one.
-        combine: ``additive``, or ``released``: the weighted entropy is added to the kernel's diagonal inside the
-            determinant.
+        sigma: noise level, in units of the root mean kernel diagonal of the labelled frames. The coding-rate gain is
+            linear in ``v`` for ``v`` far below sigma^2 and logarithmic far above it. With 100 labelled frames ``v`` is
+            typically about 0.1, ten times the default sigma^2.
+        entropy_weight: weight lambda of the entropy term. The influence of a term depends on how much it varies between
+            frames: on the two pools of docs/kecor.md the standard deviation of the coding-rate gain was 0.15 and 0.16
+            nats, that of the entropy 0.14 and 0.23 nats.
+        class_entropy: ``shannon``, or ``released`` to count every absent class once, as the authors' code does.
+        combine: ``additive``, or ``released`` to add the weighted entropy to the kernel's diagonal inside the
+            determinant, as the authors' code does.
         kernel, arrangement, output, standardise, steps, learning_rate, batch_size, rank, normalise, precision,
-            require_convergence, device: how frames are compared; :class:`~kecor.ntk.build.KernelOptions`.
+            require_convergence, device: see :class:`~kecor.ntk.build.KernelOptions`.
+
+    Raises:
+        ConfigError: an argument is out of range.
     """
 
     needs = frozenset({"detections", "roi_features"})
@@ -101,85 +109,78 @@ class Kecor:
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
         """See :class:`~kecor.acquisition.base.Acquisition`. A proxy head needs ``targets`` in ``labelled``.
 
-        ``info`` holds the size of both terms over the picks, the share of them that plain top-entropy would have
-        picked as well, how the proxy fit went, and what :mod:`kecor.ntk.diagnostics` says of the kernel.
+        ``info`` reports both terms of the gain over the picks, the overlap with a ranking by entropy alone, the fit of
+        the proxy head, and the diagnostics of the kernel (:mod:`kecor.ntk.diagnostics`).
 
         Raises:
-            SelectionError: features, detections or targets are missing, misshapen or not finite; the proxy head
-                diverged or learned nothing; the kernel cannot be factorised.
+            SelectionError: features, detections or targets are missing, have a wrong shape or are not finite; the proxy
+                head diverged or learned nothing; or the kernel cannot be factorised.
         """
         detections = require_detections(pool, "kecor")
         if len(pool) == 0:
             return Selection(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        order = np.argsort(pool.ids)
+        order = np.argsort(pool.ids)  # the kernel lists frames by id
         entropy = class_entropy(detections, self.absent_count_one)[order]
         costs = budget.costs(pool.n_boxes())[order]
         terms = {"bonus" if self.combine == "additive" else "inner": self.entropy_weight * entropy}
         try:
             kernel, fit = frame_kernel(pool, labelled, self.options, generator)
             targets = frame_targets(labelled)
-            greedy = GreedyCodingRate(kernel, self.sigma, **terms)
-            gains, before = greedy.gains(), greedy.variance.copy()
-            taken, picks = _walk(greedy, costs, budget)
-            rest = _spread(taken, len(pool))
-            before, after = before[rest], greedy.posterior(rest)
+            search = GreedyCodingRate(kernel, self.sigma, **terms)
+            initial_gains, initial_variance = search.gains(), search.variance.copy()
+            taken, picks = _run_search(search, costs, budget)
+            sample = _remaining_sample(taken, len(pool))
+            before, after = initial_variance[sample], search.posterior(sample)
         except SelectionError as error:
             raise SelectionError(f"kecor: {error}") from error
         scores = np.empty(len(pool))
-        scores[order] = gains
-        info = self._sizes(picks, taken, entropy) | {"sigma": self.sigma, "kernel_scale": kernel.scale}
+        scores[order] = initial_gains
+        info = _gain_terms(picks, taken, entropy) | {"sigma": self.sigma, "kernel_scale": kernel.scale}
         info |= diagnostics.fit_info(fit)
-        info["diagnostics"] = self._diagnostics(kernel, labelled, targets, before, after)
+        info["diagnostics"] = diagnostics.diagnose(
+            _labelled_gram(kernel, labelled), labelled.ids.tolist(), targets, self.sigma**2, before, after
+        )
         return Selection(order[taken], np.array([pick.gain for pick in picks]), scores, info)
 
-    def _sizes(self, picks: list[Pick], taken: np.ndarray, entropy: np.ndarray) -> dict[str, float]:
-        """The size of both terms and how far the picks are those of entropy alone."""
-        rate = np.array([pick.rate_gain for pick in picks])
-        rest = np.array([pick.gain for pick in picks]) - rate
-        top = np.argsort(-entropy, kind="stable")[: len(picks)]
-        count = max(1, len(picks))
-        return {
-            "rate_gain_sum": float(rate.sum()),
-            "rate_gain_mean": float(rate.sum()) / count,
-            "entropy_gain_sum": float(rest.sum()),
-            "entropy_gain_mean": float(rest.sum()) / count,
-            "overlap_with_top_entropy": len(np.intersect1d(top, taken)) / count,
-        }
 
-    def _diagnostics(
-        self,
-        kernel: ObservedKernel,
-        labelled: FrameSet,
-        targets: np.ndarray | None,
-        before: np.ndarray,
-        after: np.ndarray,
-    ) -> dict[str, Any]:
-        """Of the kernel between the labelled frames, in the order in which they were handed over."""
-        place = np.argsort(np.argsort(labelled.ids))
-        gram = kernel.known[np.ix_(place, place)]
-        return diagnostics.diagnose(gram, labelled.ids, targets, self.sigma**2, before, after)
+def _run_search(search: GreedyCodingRate, costs: np.ndarray, budget: Budget) -> tuple[np.ndarray, list[Pick]]:
+    """Run the greedy search until the budget is spent: positions and picks; ``search`` is conditioned on all picks."""
+    picks: list[Pick] = []
+
+    def steps() -> Iterator[tuple[int, float]]:
+        for pick in search.picks(within(costs, budget.amount, budget)):
+            picks.append(pick)
+            yield pick.index, pick.gain
+
+    taken, _ = take_picks(steps(), costs, budget)
+    if len(taken):
+        search.condition_on(int(taken[-1]))  # picks() conditions on a pick only when the next one is requested
+    return taken, picks[: len(taken)]
 
 
-def _walk(greedy: GreedyCodingRate, costs: np.ndarray, budget: Budget) -> tuple[np.ndarray, list[Pick]]:
-    """What the budget buys of the greedy order, and the picks it consists of, all of them observed."""
-    walked: list[Pick] = []
-
-    def order():
-        with progress_bar("select", None, "pick", delay=3.0) as bar:
-            for pick in greedy.picks(within(costs, budget.amount, budget)):
-                walked.append(pick)
-                yield pick.index
-                bar.update()
-
-    taken = take_within_budget(order(), costs, budget)
-    picks = walked[: len(taken)]
-    for pick in picks[-1:]:
-        greedy.observe(pick.index)
-    return taken, picks
+def _remaining_sample(taken: np.ndarray, n: int) -> np.ndarray:
+    """At most :data:`VARIANCE_SAMPLE` of the positions 0..n-1 that were not taken, evenly spaced."""
+    remaining = np.setdiff1d(np.arange(n), taken)
+    return remaining[:: max(1, -(-len(remaining) // VARIANCE_SAMPLE))]
 
 
-def _spread(taken: np.ndarray, n: int) -> np.ndarray:
-    """Positions of at most SAMPLE of the n frames, evenly spread over those that were not taken."""
-    rest = np.setdiff1d(np.arange(n), taken)
-    return rest[:: max(1, -(-len(rest) // SAMPLE))]
+def _gain_terms(picks: list[Pick], taken: np.ndarray, entropy: np.ndarray) -> dict[str, Any]:
+    """Sum and mean of both terms of the gain over the picks, and the overlap with a ranking by entropy alone."""
+    rate = np.array([pick.rate_gain for pick in picks])
+    rest = np.array([pick.gain for pick in picks]) - rate
+    top = np.argsort(-entropy, kind="stable")[: len(picks)]
+    count = max(1, len(picks))
+    return {
+        "rate_gain_sum": float(rate.sum()),
+        "rate_gain_mean": float(rate.sum()) / count,
+        "entropy_gain_sum": float(rest.sum()),
+        "entropy_gain_mean": float(rest.sum()) / count,
+        "overlap_with_top_entropy": len(np.intersect1d(top, taken)) / count,
+    }
+
+
+def _labelled_gram(kernel: PoolKernel, labelled: FrameSet) -> np.ndarray:
+    """(L, L) kernel between the labelled frames, in the order of ``labelled`` (the kernel lists them by id)."""
+    place = np.argsort(np.argsort(labelled.ids))
+    return kernel.known[np.ix_(place, place)]

@@ -16,7 +16,7 @@ from kecor.benchmarks.plain_selection import BATCH, plain_selection
 from kecor.benchmarks.synthetic import bonus_of, frames_in, write_frames
 from kecor.coding_rate import GreedyCodingRate
 from kecor.engine.malloc import tune_malloc
-from kecor.ntk import ObservedKernel, ProxyHead, RoiFrames, Scaling, build_kernel, fit_proxy, training_pairs
+from kecor.ntk import PoolKernel, ProxyHead, RoiFrames, Scaling, build_kernel, fit_proxy, training_pairs
 from kecor.progress import progress_bar
 from kecor.structures import FrameSet
 from kecor.tables import format_table
@@ -119,7 +119,7 @@ def _run(
     for position in np.argsort(np.argsort(picks)):
         rate.posterior(np.array([position]))
         objective += rate.rate_gains()[position]
-        rate.observe(int(position))
+        rate.condition_on(int(position))
     return {
         "fit": fit_seconds, "selection": meter.seconds, "memory": meter.extra_bytes, "evaluated": evaluated,
         "picks": picks, "objective": float(objective),
@@ -145,6 +145,6 @@ def _kernel(
     precision: str,
     normalise: bool,
     device: str,
-) -> ObservedKernel:
+) -> PoolKernel:
     known, unknown = (RoiFrames(frames, arrangement, scaling, dtype, device) for frames in (labelled, pool))
-    return ObservedKernel(build_kernel("ntk", known, head.to(dtype)), unknown, known, precision, normalise)
+    return PoolKernel(build_kernel("ntk", known, head.to(dtype)), unknown, known, precision, normalise)

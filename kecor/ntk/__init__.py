@@ -2,7 +2,7 @@
 
 from kecor.ntk.build import KernelOptions, frame_kernel, frame_targets
 from kecor.ntk.kernels import KERNELS, Kernel, build_kernel, represent_all
-from kecor.ntk.pool_kernel import ObservedKernel
+from kecor.ntk.pool_kernel import PoolKernel
 from kecor.ntk.proxy import ProxyFit, ProxyHead, fit_proxy, training_pairs
 from kecor.ntk.roi_frames import RoiFrames, Scaling
 
@@ -10,7 +10,7 @@ __all__ = [
     "KERNELS",
     "Kernel",
     "KernelOptions",
-    "ObservedKernel",
+    "PoolKernel",
     "ProxyFit",
     "ProxyHead",
     "RoiFrames",

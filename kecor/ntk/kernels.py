@@ -131,17 +131,29 @@ def build_kernel(
     rank: int | None = None,
     generator: torch.Generator | None = None,
 ) -> Kernel:
-    """The kernel called ``name`` (one of :data:`KERNELS`); ``ntk`` and ``last_layer`` need the fitted ``head``.
+    """Build a kernel by name.
 
-    ``rank`` projects the ``ntk`` to so many dimensions by signs drawn from ``generator``.
+    Args:
+        name: one of :data:`KERNELS`.
+        labelled: the labelled frames; they set the length scale of ``rbf`` and ``laplace``.
+        head: the fitted proxy head of ``ntk`` and ``last_layer``.
+        output: ``sum`` or ``full``; see :func:`~kecor.ntk.jacobians.layer_factors`.
+        rank: dimension of a random projection of the ``ntk``, drawn from ``generator``; None for the exact kernel.
+        generator: a CPU generator, needed with ``rank``.
     """
-    if name == "ntk":
-        if rank is not None:
-            return ProjectedNTK(head, output, rank, generator)
-        return FactorNTK(head, output) if labelled.n_rois == 1 else JacobianNTK(head, output)
+    if name == "linear":
+        return Linear()
+    if name in ("rbf", "laplace"):
+        return Radial(2 if name == "rbf" else 1, labelled)
+    if head is None:
+        raise ValueError(f"kernel {name!r} needs a fitted proxy head")
     if name == "last_layer":
         return LastLayer(head, output)
-    return Linear() if name == "linear" else Radial(2 if name == "rbf" else 1, labelled)
+    if rank is None:
+        return FactorNTK(head, output) if labelled.n_rois == 1 else JacobianNTK(head, output)
+    if generator is None:
+        raise ValueError("a projected kernel needs a generator")
+    return ProjectedNTK(head, output, rank, generator)
 
 
 def represent_all(kernel: Kernel, frames: RoiFrames, positions: np.ndarray) -> Representation:

@@ -20,7 +20,7 @@ KEPT_BYTES = 1 << 28
 """Representations of pool frames that are kept, of those asked for again."""
 
 
-class ObservedKernel:
+class PoolKernel:
     """The kernel between the N frames of a pool and those observed: the L labelled frames and then the picks.
 
     The pool's frames are read and represented as they are asked for; of those asked for again, after a first look at
@@ -79,7 +79,7 @@ class ObservedKernel:
     def __len__(self) -> int:
         return len(self.pool)
 
-    def first_look(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    def scan(self) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
         """All frames in parts: positions (n,), kernel with themselves (n,) and with the labelled frames (n, L).
 
         Raises:
@@ -96,12 +96,12 @@ class ObservedKernel:
         """(n, m) kernel of frames with the observed ones but for the first ``since``, after the first look at all.
 
         Args:
-            positions: (n,) in the pool, n no more than a part of :meth:`first_look` has.
+            positions: (n,) in the pool, n no more than a part of :meth:`scan` has.
             since: how many of the observed frames to leave out.
         """
         return self._gram(positions, self._recall(positions), since, "float32")
 
-    def observe(self, position: int) -> None:
+    def condition_on(self, position: int) -> None:
         """Add the frame at ``position`` to the observed ones."""
         for store, part in zip(self._observed, self._recall(np.array([position]))):
             store.append(part)

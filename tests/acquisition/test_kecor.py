@@ -11,7 +11,7 @@ from kecor.acquisition import Entropy, build_acquisition, validate_selection
 from kecor.acquisition.kecor import Kecor
 from kecor.acquisition.uncertainty.measures import class_entropy
 from kecor.errors import ConfigError, SelectionError
-from kecor.ntk import ObservedKernel
+from kecor.ntk import PoolKernel
 from kecor.ntk.diagnostics import N_LOSSES
 from kecor.structures import Budget, Detections, FrameSet
 from tests.acquisition.worlds import take, with_copy, world
@@ -181,11 +181,11 @@ def test_frames_known_by_one_embedding_alone():
     assert len(select(bare(POOL), bare(LABELLED)).indices) == 8
 
 
-def test_only_picks_are_observed(monkeypatch):
-    observed, observe = [], ObservedKernel.observe
-    monkeypatch.setattr(ObservedKernel, "observe", lambda self, j: observed.append(int(j)) or observe(self, j))
+def test_the_kernel_is_conditioned_on_the_picks_alone(monkeypatch):
+    conditioned, condition_on = [], PoolKernel.condition_on
+    monkeypatch.setattr(PoolKernel, "condition_on", lambda self, j: conditioned.append(int(j)) or condition_on(self, j))
     selection = select(amount=5)
-    assert observed == selection.indices.tolist()
+    assert conditioned == selection.indices.tolist()
 
 
 @pytest.mark.parametrize("precision", ["float32", "bfloat16", "float64"])
@@ -242,7 +242,7 @@ def test_targets_that_do_not_fit_are_named_before_anything_is_picked(kernel):
 
 def test_what_is_wrong_is_named():
     wide = FrameSet(POOL.ids, {"embedding": np.zeros((24, 3))}, POOL.detections)
-    with pytest.raises(SelectionError, match="labelled frames have 8 inputs, of the pool 3"):
+    with pytest.raises(SelectionError, match="labelled frames have 8 feature values, the pool's frames 3"):
         select(pool=wide)
     broken = FrameSet(POOL.ids, {"embedding": np.full((24, 8), np.nan)}, POOL.detections)
     with pytest.raises(SelectionError, match="kecor: frame 'p0000': its features are not finite"):

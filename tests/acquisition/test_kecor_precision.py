@@ -6,7 +6,7 @@ import torch
 
 from kecor.acquisition.kecor import Kecor
 from kecor.acquisition.uncertainty.measures import class_entropy
-from kecor.ntk import build as frame_kernel
+from kecor.ntk import frame_kernel
 from kecor.structures import Budget, FrameSet
 from tests.acquisition.worlds import detections
 
@@ -43,9 +43,9 @@ def whole_kernel(precision, **options):
     """(N + L, N + L) kernel among the pool and the labelled frames, with the proxy head that :func:`picked` has."""
     generator = torch.Generator().manual_seed(int(np.random.default_rng(0).integers(2**62)))
     kernel, _ = frame_kernel(POOL, LABELLED, method(precision, **options).options, generator)
-    parts = [positions for positions, *_ in kernel.first_look()]
+    parts = [positions for positions, *_ in kernel.scan()]
     for k in range(N):
-        kernel.observe(k)
+        kernel.condition_on(k)
     cross = np.concatenate([kernel.cross(positions, 0) for positions in parts])
     return np.block([[cross[:, N_LABELLED:], cross[:, :N_LABELLED]], [cross[:, :N_LABELLED].T, kernel.known]])
 

@@ -7,7 +7,7 @@ from kecor.benchmarks import plain_selection as bench_plain_selection
 from kecor.benchmarks import selection as bench_selection
 from kecor.benchmarks import synthetic as bench_synthetic
 from kecor.coding_rate import GreedyCodingRate
-from kecor.ntk import ObservedKernel, ProxyHead, RoiFrames, build_kernel, fit_proxy, training_pairs
+from kecor.ntk import PoolKernel, ProxyHead, RoiFrames, build_kernel, fit_proxy, training_pairs
 from kecor.ntk.jacobians import factor_sizes, layer_factors
 from kecor.ntk.kernels import JacobianNTK
 
@@ -23,7 +23,7 @@ def test_plain_reference_picks_what_exact_search_picks_when_its_sketch_is_exact(
     pairs = training_pairs(known, labelled.feats["targets"])
     head = fit_proxy(*pairs, torch.Generator().manual_seed(0), steps=20, hidden=(8, 4)).head.double()
     normalise, bonus = arrangement == "per_roi", synthetic.bonus_of(pool)
-    kernel = ObservedKernel(
+    kernel = PoolKernel(
         build_kernel("ntk", known, head),
         RoiFrames(pool, arrangement, scaling, torch.float64),
         RoiFrames(labelled, arrangement, scaling, torch.float64),

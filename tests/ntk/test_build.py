@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from kecor.errors import ConfigError, SelectionError
-from kecor.ntk import KERNELS, KernelOptions, frame_targets
-from kecor.ntk import build as frame_kernel
+from kecor.ntk import KERNELS, KernelOptions, frame_kernel, frame_targets
 from kecor.structures import FrameSet
 from tests.ntk.worlds import autograd_gram, frame_set, nasty_frame_set, plain_frames, rows
 
@@ -24,12 +23,12 @@ def through_the_public_path(kernel):
     gram = np.full((n + n_known, n + n_known), np.nan)
     gram[n:, n:] = kernel.known
     diagonal = np.full(n, np.nan)
-    for positions, own, cross in kernel.first_look():
+    for positions, own, cross in kernel.scan():
         diagonal[positions] = own
         gram[positions, n:] = cross
         gram[n:, positions] = cross.T
     for k in range(n):
-        kernel.observe(k)
+        kernel.condition_on(k)
         everything = kernel.cross(np.arange(n), 0)
         np.testing.assert_allclose(everything[:, :n_known], gram[:n, n:], rtol=1e-10, atol=1e-12)
         newest = kernel.cross(np.arange(n), n_known + k)
@@ -125,9 +124,9 @@ def test_single_precision_comes_close(arrangement, output):
     how = {"arrangement": arrangement, "output": output, "normalise": False}
     exact, single = (make(precision=precision, **how)[0] for precision in ("float64", "float32"))
     for kernel in (exact, single):
-        list(kernel.first_look())
+        list(kernel.scan())
         for k in range(7):
-            kernel.observe(k)
+            kernel.condition_on(k)
     everything = np.arange(7)
     exact, single = (kernel.cross(everything, 0) for kernel in (exact, single))
     assert abs(single - exact).max() <= 1e-5 * exact.max()
@@ -138,7 +137,7 @@ def test_the_order_of_both_sets_does_not_matter():
     first, _ = make()
     second, _ = make(rows(POOL, rng.permutation(7)), rows(LABELLED, rng.permutation(5)))
     np.testing.assert_array_equal(first.known, second.known)
-    for a, b in zip(first.first_look(), second.first_look()):
+    for a, b in zip(first.scan(), second.scan()):
         for p, q in zip(a, b):
             np.testing.assert_array_equal(p, q)
 
@@ -166,7 +165,7 @@ def test_mean_targets_are_weighted_as_the_kernel_weighs_rois():
 def test_features_that_are_all_the_same_are_named():
     same = frame_set(6, seed=3, prefix="s")
     same.feats["roi_features"][:] = 1.5
-    with pytest.raises(SelectionError, match="all the same: the detector has learned nothing"):
+    with pytest.raises(SelectionError, match="all labelled frames have the same features"):
         make(labelled=same, require_convergence=True)
 
 
@@ -201,7 +200,7 @@ def test_a_frame_that_is_not_finite_is_named_whichever_the_kernel(name, arrangem
         some.feats["roi_features"][row, roi, 3] = value
         wanted = f"frame '{prefix}002': its (features are|kernel is) not finite"
         with pytest.raises(SelectionError, match=wanted if prefix == "p" or value != 1e300 else "nan|inf|diverged"):
-            list(make(*frames.values(), kernel=name, arrangement=arrangement, precision=precision)[0].first_look())
+            list(make(*frames.values(), kernel=name, arrangement=arrangement, precision=precision)[0].scan())
         some.feats["roi_features"] = kept
 
 
@@ -223,18 +222,18 @@ def test_labelled_frames_without_any_roi_are_an_error():
 def test_an_empty_pool_is_no_error():
     kernel, _ = make(rows(POOL, np.zeros(0, int)))
     assert len(kernel) == 0
-    assert list(kernel.first_look()) == []
+    assert list(kernel.scan()) == []
 
 
 def test_missing_targets_and_other_widths_are_errors():
     bare = FrameSet(LABELLED.ids, {k: v for k, v in LABELLED.feats.items() if k != "targets"})
     for name in ("ntk", "last_layer"):
-        with pytest.raises(SelectionError, match=f"kernel '{name}' needs .*targets"):
+        with pytest.raises(SelectionError, match=f"kernel '{name}' .*targets"):
             make(labelled=bare, kernel=name)
     make(labelled=bare, kernel="linear")
-    with pytest.raises(SelectionError, match="labelled frames have 6 inputs, of the pool 7"):
+    with pytest.raises(SelectionError, match="labelled frames have 6 feature values, the pool's frames 7"):
         make(frame_set(channels=7))
-    with pytest.raises(SelectionError, match="labelled frames have 24 inputs, of the pool 30"):
+    with pytest.raises(SelectionError, match="labelled frames have 24 feature values, the pool's frames 30"):
         make(frame_set(n_rois=5), arrangement="flatten")
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kecor.errors import SelectionError
-from kecor.ntk import ObservedKernel, ProxyHead, RoiFrames, build_kernel
+from kecor.ntk import PoolKernel, ProxyHead, RoiFrames, build_kernel
 from kecor.ntk.kernels import Linear
 from kecor.ntk.pool_kernel import matmul_precision
 from kecor.structures import FrameSet
@@ -27,7 +27,7 @@ WIDTH = 8 * (6 * 7 + 7 + 7 * 5 + 5 + 5 + 1)
 
 def ntk(pool=POOL, labelled=LABELLED, normalise=False):
     pool, labelled = (RoiFrames(frames, dtype=torch.float64) for frames in (pool, labelled))
-    return ObservedKernel(build_kernel("ntk", labelled, HEAD), pool, labelled, normalise=normalise)
+    return PoolKernel(build_kernel("ntk", labelled, HEAD), pool, labelled, normalise=normalise)
 
 
 def counted(kernel):
@@ -55,7 +55,7 @@ def test_whatever_is_kept_and_however_it_is_cut_numbers_are_the_same(seed, block
         kernel = ntk(normalise=normalise)
         np.testing.assert_allclose(kernel.known, gram[13:, 13:], rtol=1e-10, atol=1e-12)
         seen, most = [], 0
-        for positions, own, cross in kernel.first_look():
+        for positions, own, cross in kernel.scan():
             np.testing.assert_allclose(own, np.diag(gram)[positions], rtol=1e-10, atol=1e-12)
             np.testing.assert_allclose(cross, gram[positions, 13:], rtol=1e-10, atol=1e-12)
             seen += positions.tolist()
@@ -71,14 +71,14 @@ def test_whatever_is_kept_and_however_it_is_cut_numbers_are_the_same(seed, block
             np.testing.assert_allclose(values, gram[np.ix_(asked, observed[since:])], rtol=1e-10, atol=1e-12)
             if rng.random() < 0.6:
                 observed.append(int(rng.integers(13)))
-                kernel.observe(observed[-1])
+                kernel.condition_on(observed[-1])
 
 
 def test_many_frames_may_be_observed():
     kernel = ntk()
-    list(kernel.first_look())
+    list(kernel.scan())
     for k in range(104):
-        kernel.observe(k % 13)
+        kernel.condition_on(k % 13)
     np.testing.assert_allclose(kernel.cross(np.arange(13), 4 + 91), GRAM[:13, :13], rtol=1e-10, atol=1e-12)
 
 
@@ -86,17 +86,17 @@ def test_only_what_is_asked_for_is_computed_and_what_is_kept_not_again():
     with mock.patch("kecor.ntk.pool_kernel.KEPT_BYTES", 3 * WIDTH):
         kernel = ntk()
     counts = counted(kernel)
-    list(kernel.first_look())
+    list(kernel.scan())
     assert sum(counts) == 13
     counts.clear()
     kernel.cross(np.array([5, 2]), 0)
-    kernel.observe(2)
+    kernel.condition_on(2)
     kernel.cross(np.array([2, 5]), 4)
     assert sum(counts) == 2
     kernel.cross(np.array([7, 8]), 4)  # four were asked for, so that 2, the one asked for longest ago, goes
     kernel.cross(np.array([5, 7]), 4)
     assert sum(counts) == 4
-    kernel.observe(2)
+    kernel.condition_on(2)
     assert sum(counts) == 5
 
 
@@ -106,7 +106,7 @@ def test_memory_is_bounded_by_what_may_be_kept():
         mock.patch("kecor.ntk.roi_frames.FEW_VALUES", 1),
     ):
         kernel = ntk()
-        list(kernel.first_look())
+        list(kernel.scan())
         for start in (0, 5, 8):
             kernel.cross(np.arange(start, start + 5), 0)
             assert len(kernel._kept) == 3
@@ -118,8 +118,8 @@ def test_a_permuted_pool_has_the_same_rows_bit_by_bit():
     kernels = ntk(), ntk(rows(POOL, order), rows(LABELLED, np.array([3, 1, 0, 2])))
     np.testing.assert_array_equal(kernels[0].known, kernels[1].known)
     for kernel in kernels:
-        kernel.looked = [np.concatenate(parts) for parts in zip(*kernel.first_look())]
-        kernel.observe(5)
+        kernel.looked = [np.concatenate(parts) for parts in zip(*kernel.scan())]
+        kernel.condition_on(5)
         kernel.looked.append(kernel.cross(np.array([0, 8, 12]), 2))
     for a, b in zip(kernels[0].looked, kernels[1].looked):
         np.testing.assert_array_equal(a, b)
@@ -132,8 +132,8 @@ def test_half_precision_features_may_lie_on_disk(tmp_path):
     on_disk, in_memory = (FrameSet(POOL.ids, {**POOL.feats, "roi_features": f}) for f in (stored, half.astype(float)))
     kernels = ntk(on_disk), ntk(in_memory)
     for kernel in kernels:
-        kernel.looked = [np.concatenate(parts) for parts in zip(*kernel.first_look())]
-        kernel.observe(3)
+        kernel.looked = [np.concatenate(parts) for parts in zip(*kernel.scan())]
+        kernel.condition_on(3)
         kernel.looked.append(kernel.cross(np.arange(13), 0))
     for a, b in zip(kernels[0].looked, kernels[1].looked):
         np.testing.assert_array_equal(a, b)
@@ -151,11 +151,11 @@ def test_a_frame_that_is_not_finite_or_overflows_is_named(value, message, normal
     known = RoiFrames(FrameSet(["x", "y"], {"embedding": embedding[:2]}))
     embedding[3, 1] = value
     pool = RoiFrames(FrameSet(["e", "d", "c", "b", "a"], {"embedding": embedding}))
-    kernel = ObservedKernel(Linear(), pool, known, normalise=normalise)
+    kernel = PoolKernel(Linear(), pool, known, normalise=normalise)
     with pytest.raises(SelectionError, match=f"frame 'b': {message} "):
-        list(kernel.first_look())
+        list(kernel.scan())
     with pytest.raises(SelectionError, match=r"not finite|nan|inf"):
-        list(ObservedKernel(Linear(), known, pool, normalise=normalise).first_look())
+        list(PoolKernel(Linear(), known, pool, normalise=normalise).scan())
 
 
 def test_labelled_frames_without_rois_or_no_labelled_frames_are_errors():
@@ -180,10 +180,10 @@ def realistic(dtype, precision, arrangement="per_roi", output="sum", name="ntk",
     )
     pool, labelled = (RoiFrames(frames, arrangement, dtype=dtype) for frames in (pool, labelled))
     head = ProxyHead(labelled.width, 10, torch.Generator().manual_seed(1)).to(dtype).requires_grad_(False)
-    kernel = ObservedKernel(build_kernel(name, labelled, head, output), pool, labelled, precision, normalise)
-    own = np.concatenate([d for _, d, _ in kernel.first_look()])
+    kernel = PoolKernel(build_kernel(name, labelled, head, output), pool, labelled, precision, normalise)
+    own = np.concatenate([d for _, d, _ in kernel.scan()])
     for k in range(30):
-        kernel.observe(k)
+        kernel.condition_on(k)
     whole = np.concatenate([kernel.cross(some, 0) for some in np.split(np.arange(60), 3)])
     size = np.sqrt(np.outer(own, np.concatenate([np.diag(kernel.known), own[:30]])))
     return kernel.known, whole / size, own
@@ -234,7 +234,7 @@ def test_matmul_precision_is_restored_after_an_exception():
     frames = RoiFrames(FrameSet(["a", "b"], {"embedding": np.array([[1.0], [np.nan]])}))
     fine = RoiFrames(FrameSet(["c"], {"embedding": np.array([[1.0]])}))
     with pytest.raises(SelectionError, match="'b'"):
-        next(iter(ObservedKernel(Linear(), frames, fine, "bfloat16").first_look()))
+        next(iter(PoolKernel(Linear(), frames, fine, "bfloat16").scan()))
     assert torch.get_float32_matmul_precision() == "highest"
 
 
@@ -242,6 +242,6 @@ def test_the_precision_is_not_lowered_while_a_caller_works_between_parts():
     with mock.patch("kecor.ntk.pool_kernel.BLOCK_BYTES", 1), mock.patch("kecor.ntk.roi_frames.FEW_VALUES", 1):
         frames = RoiFrames(POOL)
         head = ProxyHead(6, 3, torch.Generator().manual_seed(0), hidden=(7, 5))
-        kernel = ObservedKernel(build_kernel("ntk", frames, head), frames, frames, "bfloat16")
-        for _ in kernel.first_look():
+        kernel = PoolKernel(build_kernel("ntk", frames, head), frames, frames, "bfloat16")
+        for _ in kernel.scan():
             assert torch.get_float32_matmul_precision() == "highest"

@@ -1,4 +1,4 @@
-"""Frames that split the largest clusters around what is labelled."""
+"""LCMD: largest cluster, maximum distance, in the feature space of a kernel."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from kecor.acquisition.base import take_picks, within
 from kecor.acquisition.diversity.distances import Cover, Distances, VectorDistances
 from kecor.coding_rate import TWIN_DISTANCE
 from kecor.errors import SelectionError
-from kecor.ntk import KernelOptions, ObservedKernel, RoiFrames, diagnostics
-from kecor.ntk import build as frame_kernel
+from kecor.ntk import KernelOptions, PoolKernel, RoiFrames, diagnostics, frame_kernel
 from kecor.progress import progress_bar
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet, Selection
@@ -22,22 +21,30 @@ from kecor.structures import Budget, FrameSet, Selection
 
 @ACQUISITIONS.register_module("lcmd")
 class LCMD:
-    """Largest cluster, maximum distance: each pool frame belongs to the nearest centre, of the labelled frames and the
-    picks; a cluster is as large as the sum of its frames' squared distances to the centre; the frame farthest from the
-    centre of the largest cluster is picked and becomes a centre (Holzmueller, Zaverkin, Kaestner and Steinwart, "A
-    framework and benchmark for deep batch active learning for regression", JMLR 2023; there LCMD-TP with sketched
-    gradient kernel). Distances are those of the kernel: ``k(i, i) + k(j, j) - 2 k(i, j)``.
+    """Largest cluster, maximum distance (Holzmueller, Zaverkin, Kaestner and Steinwart, "A framework and benchmark for
+    deep batch active learning for regression", JMLR 2023; LCMD-TP with a sketched gradient kernel).
 
-    Deviations: the network whose gradients are the kernel is the proxy head of KECOR, fitted on the labelled frames,
-    not the detector; the sketch is that of :class:`~kecor.ntk.projection.FactorProjection`; frames that cost more than
-    the whole budget count in the clusters but are not picked; copies of centres and frames without RoIs come last.
+    Labelled frames and picks are cluster centres; every pool frame belongs to its nearest centre. The size of a cluster
+    is the sum of squared distances of its frames to the centre. Each step picks the frame of the largest cluster that
+    is farthest from its centre, and makes it a centre. The squared distance is the kernel's,
+    ``k(i, i) + k(j, j) - 2 k(i, j)``.
+
+    Differences from the paper:
+
+    - The gradients are those of KECOR's proxy head, fitted on the labelled frames, not of the detector itself.
+    - The sketch is :class:`~kecor.ntk.projection.FactorProjection`.
+    - Frames that cost more than the whole budget count towards cluster sizes but are never picked.
+    - Copies of a centre and frames without RoIs come last.
 
     Args:
-        rank: values a frame's gradient is projected to, 512 in the paper: each frame is then represented once. None
-            keeps the kernel exact, at the price of representing the whole pool again for every pick.
-        normalise: compare gradients by their direction alone; the paper compares them as they are.
-        kernel, standardise, steps, learning_rate, batch_size, require_convergence, device: as
-            :class:`~kecor.ntk.build.KernelOptions` has them.
+        rank: dimension of the gradient sketch; the paper uses 512. With None the kernel is exact, but the
+            representations of the whole pool are computed again for every pick.
+        normalise: scale every gradient to unit length; the paper does not.
+        kernel, standardise, steps, learning_rate, batch_size, require_convergence, device: see
+            :class:`~kecor.ntk.build.KernelOptions`.
+
+    Raises:
+        ConfigError: an argument is out of range.
     """
 
     needs = frozenset({"roi_features"})
@@ -70,10 +77,15 @@ class LCMD:
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
         """See :class:`~kecor.acquisition.base.Acquisition`. A proxy head needs ``targets`` in ``labelled``.
 
-        Gains are distances to the nearest centre when picked, scores those to the nearest labelled frame, in units of
-        the labelled frames' root mean kernel with themselves.
+        The gain of a pick is its distance to the nearest centre when it was picked; the score of a frame is its
+        distance to the nearest labelled frame. Both are in units of the root mean kernel diagonal of the labelled
+        frames.
+
+        Raises:
+            SelectionError: features or targets are missing, have a wrong shape or are not finite, or the proxy head
+                diverged or learned nothing.
         """
-        if not len(pool):
+        if len(pool) == 0:
             return Selection(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         order, scores = np.argsort(pool.ids), np.empty(len(pool))
@@ -85,60 +97,65 @@ class LCMD:
         except SelectionError as error:
             raise SelectionError(f"lcmd: {error}") from error
         scores[order] = np.sqrt(cover.near)
-        picks = cover.picks(within(costs, budget.amount, budget), lambda fresh: _farthest_of_largest(cover, fresh))
+        picks = cover.picks(within(costs, budget.amount, budget), lambda new: _farthest_of_largest(cover, new))
         taken, gains = take_picks(picks, costs, budget)
         return Selection(order[taken], gains, scores, diagnostics.fit_info(fit))
 
-    def _distances(self, kernel: ObservedKernel, known: RoiFrames) -> Distances:
-        is_product = self.options.kernel in ("linear", "last_layer")
-        if not is_product and (self.options.kernel != "ntk" or self.options.rank is None):
+    def _distances(self, kernel: PoolKernel, known: RoiFrames) -> Distances:
+        """Distances from explicit vectors where the kernel is an inner product of short ones, else from its columns."""
+        options = self.options
+        has_vectors = options.kernel in ("linear", "last_layer") or (
+            options.kernel == "ntk" and options.rank is not None
+        )
+        if not has_vectors:
             return KernelDistances(kernel, _has_rois(known))
-        vectors = [_vectors(kernel, frames, self.options.normalise) for frames in (kernel.pool, known)]
-        return VectorDistances(vectors[0], vectors[1][torch.from_numpy(_has_rois(known))])
+        vectors, known_vectors = (_vectors(kernel, frames, options.normalise) for frames in (kernel.pool, known))
+        return VectorDistances(vectors, known_vectors[torch.from_numpy(_has_rois(known))])
 
 
 class KernelDistances:
-    """Distances in the feature space of a kernel whose columns are computed on demand.
+    """:class:`Distances` in the feature space of a kernel, computed column by column.
 
     Args:
-        kernel: between the frames and the known ones.
-        chosen: (L,) bool, the known frames to measure from.
+        kernel: between the pool and the labelled frames.
+        chosen: (L,) bool: the labelled frames to measure from.
     """
 
-    def __init__(self, kernel: ObservedKernel, chosen: np.ndarray) -> None:
-        self.kernel, self.chosen, self.n_observed = kernel, chosen, len(chosen)
+    def __init__(self, kernel: PoolKernel, chosen: np.ndarray) -> None:
+        self.kernel, self.chosen, self.n_conditioning = kernel, chosen, len(chosen)
         self.diagonal = np.zeros(len(kernel))
         self.parts: list[np.ndarray] = []
 
     def known(self) -> Iterator[tuple[slice, np.ndarray]]:
         norms = np.diag(self.kernel.known)[self.chosen]
-        for positions, diagonal, cross in self.kernel.first_look():
+        for positions, diagonal, cross in self.kernel.scan():
             self.diagonal[positions] = diagonal
             self.parts.append(positions)
-            yield slice(positions[0], positions[-1] + 1), _squared(diagonal[:, None], norms, cross[:, self.chosen])
+            part = slice(int(positions[0]), int(positions[-1]) + 1)
+            yield part, _squared_distances(diagonal[:, None], norms, cross[:, self.chosen])
 
     def column(self, j: int) -> np.ndarray:
-        self.kernel.observe(j)
-        cross = np.concatenate([self.kernel.cross(part, self.n_observed)[:, 0] for part in self.parts])
-        self.n_observed += 1
-        return _squared(self.diagonal, self.diagonal[j], cross)
+        self.kernel.condition_on(j)
+        cross = np.concatenate([self.kernel.cross(part, self.n_conditioning)[:, 0] for part in self.parts])
+        self.n_conditioning += 1
+        return _squared_distances(self.diagonal, self.diagonal[j], cross)
 
 
-def _squared(norms: np.ndarray, others: np.ndarray, cross: np.ndarray) -> np.ndarray:
-    """Squared distances from inner products; below what rounding leaves of the norms they are 0."""
+def _squared_distances(norms: np.ndarray, others: np.ndarray, cross: np.ndarray) -> np.ndarray:
+    """``k(i, i) + k(j, j) - 2 k(i, j)``; differences within rounding error are set to 0."""
     squared = norms + others - 2 * cross
     return np.where(squared <= TWIN_DISTANCE * np.maximum(norms, others), 0.0, squared)
 
 
-def _vectors(kernel: ObservedKernel, frames: RoiFrames, normalise: bool) -> Tensor:
-    """(N, P) representations of frames, in the order of their ids, whose inner products are the kernel."""
+def _vectors(kernel: PoolKernel, frames: RoiFrames, normalise: bool) -> Tensor:
+    """(N, P) vectors, in the order of the frame ids, whose inner products are the kernel."""
     parts = []
     with progress_bar("kernel", len(frames), "frame", delay=3.0) as bar:
         for chunk in frames.chunks(np.arange(len(frames))):
             vectors = torch.cat(kernel.kernel.represent(*frames.read(chunk)), 1).cpu()
             if not vectors.isfinite().all():
-                frames.check(chunk)
-                raise SelectionError("a frame's gradient is not finite")
+                frames.check(chunk)  # names the frame if its features are the cause
+                raise SelectionError("the gradient of a frame is not finite; lower learning_rate")
             norms = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
             parts.append(vectors / (torch.where(norms > 0, norms, 1.0) if normalise else kernel.scale**0.5))
             bar.update(len(chunk))
@@ -146,12 +163,12 @@ def _vectors(kernel: ObservedKernel, frames: RoiFrames, normalise: bool) -> Tens
 
 
 def _has_rois(frames: RoiFrames) -> np.ndarray:
-    """(N,) bool, in the order of the ids."""
-    return frames.mask[frames.order].any(1)
+    """(N,) bool, in the order of the frame ids."""
+    return np.asarray(frames.mask[frames.order].any(1))
 
 
-def _farthest_of_largest(cover: Cover, fresh: np.ndarray) -> int:
-    """The frame, of those that are ``fresh``, farthest from the centre of the largest cluster that holds one."""
+def _farthest_of_largest(cover: Cover, candidates: np.ndarray) -> int:
+    """The candidate, of the ``candidates`` (N,) bool, farthest from the centre of the largest cluster that has one."""
     sizes = np.bincount(cover.owner, weights=cover.near, minlength=cover.n_centres)[cover.owner]
-    largest = fresh & (sizes == sizes[fresh].max())
-    return int(np.argmax(np.where(largest, cover.near, -np.inf)))
+    in_largest = candidates & (sizes == sizes[candidates].max())
+    return int(np.argmax(np.where(in_largest, cover.near, -np.inf)))

@@ -7,8 +7,7 @@ import torch
 from kecor.acquisition import LCMD, validate_selection
 from kecor.acquisition.diversity.lcmd import KernelDistances
 from kecor.errors import ConfigError, SelectionError
-from kecor.ntk import KernelOptions
-from kecor.ntk import build as frame_kernel
+from kecor.ntk import KernelOptions, frame_kernel
 from kecor.structures import Budget, FrameSet
 from tests.acquisition.diversity.test_coreset import points
 from tests.acquisition.test_kecor import whitened
@@ -82,9 +81,9 @@ def test_the_exact_kernel_gives_the_picks_of_its_whole_matrix(kernel, monkeypatc
     generator = torch.Generator().manual_seed(int(np.random.default_rng(0).integers(2**62)))
     pool = take(POOL, WITH_ROIS)
     whole, _ = frame_kernel(pool, LABELLED, options, generator)
-    parts = list(whole.first_look())
+    parts = list(whole.scan())
     for j in range(len(pool)):
-        whole.observe(j)
+        whole.condition_on(j)
     cross = np.concatenate([whole.cross(positions, 0) for positions, *_ in parts])
     diagonal = np.concatenate([part[1] for part in parts])
     keep = LABELLED.feats["roi_mask"].any(1)
