@@ -69,4 +69,4 @@ def synthetic_detections(n: int, boxes: float, seed: int) -> FrameSet:
         points = rng.poisson(2e5 / distance**2 * sizes[:, 2] * sizes[:, 1:2].max(1) / 4)
         placed = np.column_stack([distance, np.zeros((count, 2)), sizes, np.zeros(count)]).astype(np.float32)
         found.append(Detections(placed, np.ones(count), labels, n_points=points))
-    return FrameSet([f"{i:06d}" for i in range(n)], detections=found)
+    return FrameSet(np.array([f"{i:06d}" for i in range(n)]), detections=found)

@@ -69,16 +69,18 @@ class Recorder(TorchDispatchMode):
         if function.overloadpacket in flop_registry and not self._inside:
             flops = flop_registry[function.overloadpacket](*args, **kwargs, out_val=out)
             tensors = [value for value in tree_flatten((args, kwargs))[0] if isinstance(value, Tensor)]
-            shapes = tree_map_only(Tensor, lambda tensor: torch.empty_like(tensor, device="meta"), (args, kwargs))
+            like_args, like_kwargs = tree_map_only(
+                Tensor, lambda tensor: torch.empty_like(tensor, device="meta"), (args, kwargs)
+            )
             layouts = LAYOUTS if args[0].ndim == 4 else LAYOUTS[:1]
-            alone = [partial(_prepared, function, *shapes, out.device, layout) for layout in layouts]
+            alone = [_on_other_values(function, like_args, like_kwargs, out.device, layout) for layout in layouts]
             self.calls.append(Call(flops, _size(*tensors, out), out.dtype, alone))
         return out
 
     def _enter(self, layer: nn.Module, inputs: tuple[SparseTensor]) -> None:
         self._inside = True
 
-    def _leave(self, layer: nn.Module, inputs: tuple[SparseTensor], out: SparseTensor) -> None:
+    def _leave(self, layer: SparseConvolution, inputs: tuple[SparseTensor], out: SparseTensor) -> None:
         self._inside = False
         flops = 2.0 * pair_count(layer, out) * layer.in_channels * layer.out_channels
         moved = _size(inputs[0].features, layer.weight, out.features)
@@ -139,15 +141,20 @@ def copy_rate(device: str) -> float:
     return 2.0 * _size(source) / min(seconds(partial(target.copy_, source), device) for _ in range(2))
 
 
-def _prepared(
+def _on_other_values(
     function: Any, args: tuple, kwargs: dict[str, Any], device: torch.device, layout: torch.memory_format
-) -> Callable[[], Tensor]:
+) -> Callable[[], Callable[[], Any]]:
+    """Prepares a call of ``function`` on random tensors of the shapes of ``args`` and ``kwargs``."""
+
     def filled(shape: Tensor) -> Tensor:
         tensor = torch.empty_like(shape, device=device).normal_()
         return tensor.to(memory_format=layout) if tensor.ndim == 4 else tensor
 
-    args, kwargs = tree_map_only(Tensor, filled, (args, kwargs))
-    return partial(function, *args, **kwargs)
+    def prepare() -> Callable[[], Any]:
+        filled_args, filled_kwargs = tree_map_only(Tensor, filled, (args, kwargs))
+        return partial(function, *filled_args, **filled_kwargs)
+
+    return prepare
 
 
 def _size(*tensors: Tensor) -> float:

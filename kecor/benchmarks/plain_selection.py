@@ -61,7 +61,8 @@ def plain_selection(
     root = torch.linalg.cholesky(known.T @ known + noise * torch.eye(rank, dtype=torch.float64))
     features = sigma * torch.linalg.solve_triangular(root, unknown.T, upper=False).T
 
-    variance, rows, picks = features.square().sum(1), torch.zeros(count, len(features), dtype=torch.float64), []
+    variance, rows = features.square().sum(1), torch.zeros(count, len(features), dtype=torch.float64)
+    picks: list[int] = []
     extra = torch.from_numpy(bonus)
     for k in range(count):
         gains = 0.5 * torch.log1p(variance / noise) + extra
@@ -81,8 +82,9 @@ def _sketch(x: Tensor, w: Tensor, layers: list[nn.Linear], projections: list[lis
         inputs.append(nn.functional.silu(outputs[-1]))
         outputs.append(layer(inputs[-1]))
     signals = torch.autograd.grad((outputs[-1].sum(2) * w).sum(), outputs)
-    total = 0.0
+    rank = projections[0][0].shape[1]
+    total = x.new_zeros(len(x), rank)
     for a, d, (random_a, random_d) in zip(inputs, signals, projections):
         a = torch.cat([a.detach(), torch.ones_like(a[..., :1])], 2)
         total = total + ((a @ random_a) * (d @ random_d)).sum(1)
-    return total / math.sqrt(projections[0][0].shape[1])
+    return total / math.sqrt(rank)

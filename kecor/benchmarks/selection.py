@@ -101,8 +101,9 @@ def _run(
     evaluated = None
     with Meter() as meter:
         if contender == "plain":
-            arrays = (_standardised(frames, arrangement, scaling) for frames in (pool, labelled))
-            layers, batch = list(fit.head.layers), BATCH[arrangement]
+            arrays = _standardised(pool, arrangement, scaling), _standardised(labelled, arrangement, scaling)
+            layers = [layer for layer in fit.head.layers if isinstance(layer, torch.nn.Linear)]
+            batch = BATCH[arrangement]
             picks = plain_selection(*arrays, layers, RANK, SIGMA, bonus, count, normalise, batch, seed=0)
         else:
             dtype = torch.float64 if contender == "float64" else torch.float32

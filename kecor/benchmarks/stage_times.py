@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -103,9 +105,13 @@ def _recorded(detector: Detector, batch: dict, amp: str, device: str) -> dict[st
 
 def _stage_seconds(detector: Detector, batch: dict, amp: str, device: str) -> dict[str, float]:
     times, data = {}, [batch]
+
+    def run(step: Callable[[Any], Any]) -> None:
+        data.append(step(data.pop()))
+
     with autocast(device, amp):
         for name, step in _steps(detector).items():
-            times[name] = seconds(lambda step=step: data.append(step(data.pop())), device)
+            times[name] = seconds(partial(run, step), device)
     return times
 
 

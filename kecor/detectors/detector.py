@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.model import BaseModel
-from torch import Tensor, nn
+from torch import Tensor
+from torch.nn.modules.batchnorm import _NormBase
 
 from kecor import ops
 from kecor.config import DataConfig
@@ -22,14 +23,14 @@ from kecor.structures import Detections, FrameOutputs
 
 @dataclass
 class Proposals:
-    """Boxes of one frame, best first: ``boxes`` (K, 7), ``scores`` (K,), ``labels`` (K,), ``logits`` (K, classes), and
-    ``anchors`` (K,), which anchor each comes from, and ``velocities`` (K, 2), where those are known."""
+    """Boxes of one frame, best first: ``boxes`` (K, 7), ``scores`` (K,), ``labels`` (K,), ``logits`` (K, classes),
+    ``anchors`` (K,), the anchor each comes from, and ``velocities`` (K, 2) where they are predicted."""
 
     boxes: Tensor
     scores: Tensor
     labels: Tensor
     logits: Tensor
-    anchors: Tensor | None = None
+    anchors: Tensor
     velocities: Tensor | None = None
 
     def take(self, index: Tensor) -> Proposals:
@@ -54,6 +55,7 @@ class Detector(BaseModel):
 
     stages: tuple[str, ...] = ()
     roi_feature_channels: int
+    global_step: Tensor
 
     def __init__(self, data: DataConfig):
         super().__init__()
@@ -84,7 +86,7 @@ class Detector(BaseModel):
         if not 0 < momentum <= 1:
             raise ConfigError(f"detector.norm_momentum: {momentum} is not above 0 and at most 1")
         for layer in self.modules():
-            if isinstance(layer, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            if isinstance(layer, _NormBase):
                 layer.momentum = momentum
 
     def run_stages(self, batch: dict) -> dict:
@@ -162,10 +164,9 @@ class Detector(BaseModel):
         outputs = []
         for frame, detections in enumerate(self.detections(data)):
             rois, features = self.regions(data, frame, n_rois)
-            passes = (None, None)
+            pass_logits = pass_boxes = None
             if dropout is not None:
-                passes = map(to_numpy, self.passes(data, frame, rois, features, dropout))
-            pass_logits, pass_boxes = passes
+                pass_logits, pass_boxes = map(to_numpy, self.passes(data, frame, rois, features, dropout))
             outputs.append(
                 FrameOutputs(
                     detections=detections,

@@ -30,7 +30,7 @@ class Grid:
         size = data.voxels.size
         if len(size) != 3 or len(low) != 3 or len(high) != 3 or min(size) <= 0:
             raise ConfigError("data: point_cloud_range needs six numbers, voxels.size three that are above zero")
-        cells = []
+        cells: list[int] = []
         for axis, start, end, step in zip("xyz", low, high, size):
             count = round((end - start) / step)
             if count < 1 or abs(count * step - (end - start)) > 1e-3 * step:
@@ -43,7 +43,8 @@ class Grid:
                     f"stride; nearest: {count // STRIDE * STRIDE * step:g} or {-(-count // STRIDE) * STRIDE * step:g} m"
                 )
             cells.append(count)
-        return cls(tuple(low + high), tuple(size), tuple(cells))
+        x, y, z = cells
+        return cls(tuple(low + high), tuple(size), (x, y, z))
 
     @property
     def sparse_shape(self) -> tuple[int, int, int]:

@@ -10,6 +10,9 @@ from kecor.config import DataConfig
 from kecor.detectors.detector import Proposals
 from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.detectors.stages.build import build_stage
+from kecor.detectors.stages.point_head import PointHead
+from kecor.detectors.stages.roi_grid_head import RoiGridHead
+from kecor.detectors.stages.voxel_set_abstraction import VoxelSetAbstraction
 from kecor.detectors.two_stage import TwoStage
 from kecor.registry import DETECTORS
 
@@ -43,6 +46,10 @@ class PVRCNN(TwoStage):
         "propose",
         "roi_head",
     )
+
+    pfe: VoxelSetAbstraction
+    point_head: PointHead
+    roi_head: RoiGridHead
 
     def __init__(
         self,

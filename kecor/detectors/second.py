@@ -13,6 +13,9 @@ from kecor.detectors.detector import Detector, Proposals
 from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.detectors.grid import STRIDE
 from kecor.detectors.post_processing import PostProcessing, best, suppress
+from kecor.detectors.stages.anchor_head import AnchorHead
+from kecor.detectors.stages.backbone_2d import BEVBackbone
+from kecor.detectors.stages.backbone_3d import VoxelBackbone
 from kecor.detectors.stages.build import build_stage
 from kecor.detectors.stages.height_compression import HeightCompression
 from kecor.registry import DETECTORS
@@ -40,7 +43,10 @@ class Second(Detector):
         ConfigError: unknown or unusable arguments.
     """
 
-    stages = ("backbone_3d", "map_to_bev", "backbone_2d", "dense_head")
+    stages: tuple[str, ...] = ("backbone_3d", "map_to_bev", "backbone_2d", "dense_head")
+    backbone_3d: VoxelBackbone
+    backbone_2d: BEVBackbone
+    dense_head: AnchorHead
 
     def __init__(
         self,
@@ -54,9 +60,9 @@ class Second(Detector):
         super().__init__(data)
         self.backbone_3d = build_stage("detector.backbone_3d", "voxel_backbone", backbone_3d, self.grid)
         self.map_to_bev = HeightCompression()
-        depth, *shape = self.backbone_3d.out_shape
+        depth, height, width = self.backbone_3d.out_shape
         channels = self.backbone_3d.out_channels * depth
-        self.backbone_2d = build_stage("detector.backbone_2d", "bev_backbone", backbone_2d, channels, tuple(shape))
+        self.backbone_2d = build_stage("detector.backbone_2d", "bev_backbone", backbone_2d, channels, (height, width))
         channels, shape = self.backbone_2d.out_channels, self.backbone_2d.out_shape
         self.dense_head = build_stage(
             "detector.dense_head", "anchor_head", dense_head, channels, shape, self.grid, self.classes

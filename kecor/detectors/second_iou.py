@@ -7,6 +7,7 @@ from typing import Any
 from kecor.config import DataConfig
 from kecor.detectors.grid import STRIDE
 from kecor.detectors.stages.build import build_stage
+from kecor.detectors.stages.roi_iou_head import RoiIoUHead
 from kecor.detectors.two_stage import TwoStage
 from kecor.registry import DETECTORS
 
@@ -29,6 +30,8 @@ class SecondIoU(TwoStage):
     """
 
     stages = ("backbone_3d", "map_to_bev", "backbone_2d", "dense_head", "propose", "roi_head")
+
+    roi_head: RoiIoUHead
 
     def __init__(
         self,

@@ -13,6 +13,8 @@ from kecor.config import DataConfig, check_arguments
 from kecor.detectors.detector import Proposals
 from kecor.detectors.post_processing import best, suppress
 from kecor.detectors.second import Second
+from kecor.detectors.stages.roi_grid_head import RoiGridHead
+from kecor.detectors.stages.roi_iou_head import RoiIoUHead
 from kecor.detectors.targets.roi_sampling import RoiSampling, sample
 from kecor.errors import ConfigError
 
@@ -56,6 +58,8 @@ class TwoStage(Second):
     Raises:
         ConfigError: unknown or unusable arguments.
     """
+
+    roi_head: RoiGridHead | RoiIoUHead
 
     def __init__(
         self,

@@ -21,10 +21,11 @@ def fold(weight: Tensor, norm: _BatchNorm, channel_axis: int = 0) -> tuple[Tenso
         norm: the batch normalisation after it.
         channel_axis: the axis of ``weight`` that counts output channels.
     """
-    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    mean, variance = norm.get_buffer("running_mean"), norm.get_buffer("running_var")
+    scale = norm.weight * torch.rsqrt(variance + norm.eps)
     shape = [1] * weight.ndim
     shape[channel_axis] = -1
-    return weight * scale.view(shape), norm.bias - norm.running_mean * scale
+    return weight * scale.view(shape), norm.bias - mean * scale
 
 
 class ConvNormReLU(nn.Sequential):
@@ -35,19 +36,23 @@ class ConvNormReLU(nn.Sequential):
         """(N, C, H, W) maps to maps, in the layout of ``x`` where the convolutions keep it."""
         if self.training:
             return super().forward(x)
-        layers, border = iter(self), None
-        for layer in layers:
+        border = None
+        for layer in self:
             if isinstance(layer, nn.ZeroPad2d):
                 border = layer.padding[::2]
-                continue
-            norm, _ = next(layers), next(layers)
-            x, border = _convolve(x, layer, norm, border or layer.padding).relu_(), None
+            elif isinstance(layer, (nn.Conv2d, nn.ConvTranspose2d)):
+                conv = layer
+            elif isinstance(layer, _BatchNorm):
+                x = _convolve(x, conv, layer, border).relu_()
+                border = None
         return x
 
 
-def _convolve(x: Tensor, conv: nn.Conv2d | nn.ConvTranspose2d, norm: _BatchNorm, padding: tuple[int, int]) -> Tensor:
+def _convolve(
+    x: Tensor, conv: nn.Conv2d | nn.ConvTranspose2d, norm: _BatchNorm, border: tuple[int, ...] | None
+) -> Tensor:
     if isinstance(conv, nn.ConvTranspose2d):
         weight, bias = fold(conv.weight, norm, channel_axis=1)
-        return F.conv_transpose2d(x, weight, bias, conv.stride, padding)
+        return F.conv_transpose2d(x, weight, bias, conv.stride)
     weight, bias = fold(conv.weight, norm)
-    return F.conv2d(x, weight, bias, conv.stride, padding)
+    return F.conv2d(x, weight, bias, conv.stride, border or conv.padding)

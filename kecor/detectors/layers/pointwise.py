@@ -47,8 +47,9 @@ def roi_layers(
             layers.append(nn.Dropout(dropout))
         in_channels = width
     if out_channels is not None:
-        layers.append(Pointwise(in_channels, out_channels, 1, bias=True))
-        nn.init.zeros_(layers[-1].bias)
+        last = Pointwise(in_channels, out_channels, 1, bias=True)
+        nn.init.zeros_(last.bias)
+        layers.append(last)
     for layer in layers:
         if isinstance(layer, Pointwise):
             nn.init.xavier_normal_(layer.weight)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -78,16 +78,18 @@ def _neighbours(points: list[Tensor], centres: list[Tensor], radius: float, limi
     return torch.cat(indices), torch.cat(counts)
 
 
-class _GroupMLP(nn.Sequential):
+class _GroupMLP(nn.ModuleList):
     """Linear layers without bias, each normalised and followed by a ReLU, then the maximum over each centre's rows."""
 
     def __init__(self, in_channels: int, widths: Sequence[int]):
         layers: list[nn.Module] = []
         for width in widths:
-            layers += [Pointwise(in_channels, width, 2), WeightedNorm(width), nn.ReLU()]
-            nn.init.kaiming_normal_(layers[-3].weight)
+            linear = Pointwise(in_channels, width, 2)
+            nn.init.kaiming_normal_(linear.weight)
+            layers += [linear, WeightedNorm(width), nn.ReLU()]
             in_channels = width
-        super().__init__(*layers)
+        super().__init__(layers)
+        self.out_channels = widths[-1]
 
     def forward(
         self, points: Tensor, features: Tensor, centres: Tensor, index: Tensor, counts: Tensor, limit: int
@@ -95,26 +97,27 @@ class _GroupMLP(nn.Sequential):
         """(M, width) of M centres, from the rows ``index`` (E,) of points (N, 3) and features (N, C), ``counts`` (M,)
         a centre."""
         if len(centres) == 0:
-            return centres.new_zeros(0, self[-3].out_features)
+            return centres.new_zeros(0, self.out_channels)
         # A first layer W acts on a neighbour as W (p - c, f) = (W_p p + W_f f) - W_p c: once a point and once a
         # centre. The zeros that stand for the neighbours of lone centres are one more point at one more centre.
-        by_offset, by_feature = self[0].matrix.split([3, features.shape[1]], dim=1)
+        steps = list(self._steps())
+        by_offset, by_feature = steps[0][0].matrix.split([3, features.shape[1]], dim=1)
         values = F.pad(torch.addmm(features @ by_feature.T, points, by_offset.T), (0, 0, 0, 1))
         at_centre = F.pad(centres @ by_offset.T, (0, 0, 0, 1))
         index = F.pad(index, (0, 1), value=len(points))
         runs = F.pad(counts, (0, 1), value=1)
         rows = ops.group(values, index, at_centre, runs)
         weights = _multiplicity(counts, len(rows), limit)
-        for linear, norm, _ in self._triples():
-            if linear is not self[0]:
-                rows = linear(rows)
-            rows = norm(rows, weights).relu_()
+        for number, (linear, norm) in enumerate(steps):
+            rows = norm(linear(rows) if number else rows, weights).relu_()
         pooled = ops.segment_max(rows, runs)
         return torch.where(counts[:, None] > 0, pooled[:-1], pooled[-1])
 
-    def _triples(self) -> zip:
-        layers = list(self)
-        return zip(layers[0::3], layers[1::3], layers[2::3])
+    def _steps(self) -> Iterator[tuple[Pointwise, WeightedNorm]]:
+        """Each linear layer with the normalisation after it."""
+        linears = [layer for layer in self if isinstance(layer, Pointwise)]
+        norms = [layer for layer in self if isinstance(layer, WeightedNorm)]
+        return zip(linears, norms)
 
 
 def _multiplicity(counts: Tensor, rows: int, limit: int) -> Tensor:

@@ -19,16 +19,15 @@ from kecor.detectors.layers.folding import fold
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", FutureWarning)  # spconv still says torch.cuda.amp.custom_fwd
-    import spconv.pytorch as spconv
     from spconv.core import ConvAlgo
+    from spconv.pytorch import SparseConv3d, SubMConv3d
+    from spconv.pytorch import SparseConvTensor as SparseTensor
+    from spconv.pytorch import SparseSequential as Sequential
     from spconv.pytorch.conv import SparseConvolution
 
 logging.getLogger("torch.fx._symbolic_trace").addFilter(  # advice to spconv's authors, not to ours or to users
     lambda record: "is_fx_tracing" not in record.getMessage()
 )
-
-SparseTensor = spconv.SparseConvTensor
-Sequential = spconv.SparseSequential
 
 
 class Block(Sequential):
@@ -60,7 +59,7 @@ def submanifold_block(in_channels: int, out_channels: int, key: str) -> Block:
 
     Blocks that share ``key`` share the neighbour table.
     """
-    conv = spconv.SubMConv3d(in_channels, out_channels, 3, padding=1, bias=False, indice_key=key)
+    conv = SubMConv3d(in_channels, out_channels, 3, padding=1, bias=False, indice_key=key)
     return Block(conv, batch_norm(out_channels), nn.ReLU())
 
 
@@ -73,9 +72,7 @@ def strided_block(
     padding: tuple[int, int, int] = (1, 1, 1),
 ) -> Block:
     """Sparse convolution that downsamples (sizes in z, y, x order), normalisation, ReLU."""
-    conv = spconv.SparseConv3d(
-        in_channels, out_channels, kernel, stride=stride, padding=padding, bias=False, indice_key=key
-    )
+    conv = SparseConv3d(in_channels, out_channels, kernel, stride=stride, padding=padding, bias=False, indice_key=key)
     return Block(conv, batch_norm(out_channels), nn.ReLU())
 
 

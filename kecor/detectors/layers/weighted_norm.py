@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.modules.batchnorm import _NormBase
 
 
-class WeightedNorm(nn.BatchNorm2d):
+class WeightedNorm(_NormBase):
     """Batch normalisation over rows (E, C), each counted as often as its weight says.
 
     The result equals that of plain batch normalisation over the repeated rows, and costs E of them. The published
     layers normalise (N, C, M, S) maps; parameters and statistics have their names.
     """
+
+    momentum: float
+    running_mean: Tensor
+    running_var: Tensor
+    num_batches_tracked: Tensor
 
     def forward(self, rows: Tensor, weights: Tensor) -> Tensor:
         """(E, C) normalised rows.

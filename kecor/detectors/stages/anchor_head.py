@@ -39,6 +39,8 @@ class AnchorHead(nn.Module):
         ConfigError: an anchor with wrong arguments, or a class without an anchor.
     """
 
+    anchors: Tensor
+
     def __init__(
         self,
         in_channels: int,
@@ -63,7 +65,7 @@ class AnchorHead(nn.Module):
         self.conv_cls = nn.Conv2d(in_channels, n * self.n_classes, 1)
         self.conv_box = nn.Conv2d(in_channels, n * self.code_size, 1)
         self.conv_dir_cls = nn.Conv2d(in_channels, n * box_coder.DIRECTION_BINS, 1)
-        nn.init.constant_(self.conv_cls.bias, -math.log((1 - PRIOR) / PRIOR))
+        nn.init.constant_(self.conv_cls.get_parameter("bias"), -math.log((1 - PRIOR) / PRIOR))
         nn.init.normal_(self.conv_box.weight, std=0.001)
 
     def forward(self, data: dict) -> dict:
@@ -105,7 +107,7 @@ class AnchorHead(nn.Module):
 
             def said(layer: nn.Conv2d, width: int) -> Tensor:
                 weight = layer.weight.view(-1, width, layer.in_channels)[kind]
-                return torch.einsum("kpc,kwc->kpw", seen, weight) + layer.bias.view(-1, 1, width)[kind]
+                return torch.einsum("kpc,kwc->kpw", seen, weight) + layer.get_parameter("bias").view(-1, 1, width)[kind]
 
             logits, residuals = said(self.conv_cls, self.n_classes), said(self.conv_box, self.code_size)
             directions = said(self.conv_dir_cls, box_coder.DIRECTION_BINS)

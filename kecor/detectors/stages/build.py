@@ -5,14 +5,12 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from torch import nn
-
 from kecor.config import check_arguments
 from kecor.errors import ConfigError
 from kecor.registry import DETECTOR_STAGES
 
 
-def build_stage(key: str, default: str, section: dict[str, Any] | None, *given: Any) -> nn.Module:
+def build_stage(key: str, default: str, section: dict[str, Any] | None, *given: Any) -> Any:
     """The stage of section ``key``: of the registered ``type`` it names, else of type ``default``.
 
     Args:

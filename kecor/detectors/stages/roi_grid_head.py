@@ -55,7 +55,7 @@ class RoiGridHead(nn.Module):
         self.shared_fc_layer = roi_layers(pooled, shared, dropout)
         self.cls_layers = roi_layers(shared[-1], widths, dropout, out_channels=1)
         self.reg_layers = roi_layers(shared[-1], widths, dropout, out_channels=7)
-        nn.init.normal_(self.reg_layers[-1].weight, std=0.001)
+        nn.init.normal_(self.reg_layers[-1].get_parameter("weight"), std=0.001)
         self.out_channels = shared[-1]
 
     def forward(self, data: dict) -> dict:

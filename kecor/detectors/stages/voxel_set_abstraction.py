@@ -63,6 +63,7 @@ class VoxelSetAbstraction(nn.Module):
             raise ConfigError(f"detector.pfe.keypoints: {keypoints} is not above zero")
         self.grid = grid
         self.keypoints = keypoints
+        self.scale_channels = dict(scale_channels)
         channels = {RAW: point_channels - 3, **scale_channels}
         layers = {}
         for name, section in (sources or PUBLISHED).items():
@@ -105,9 +106,8 @@ class VoxelSetAbstraction(nn.Module):
         """Centres (V_f, 3) and features (V_f, C) of the voxels of a level of the backbone, of each frame."""
         sparse = data["multi_scale_3d_features"].get(name)
         if sparse is None:  # no frame of the batch has a voxel
-            layer = self.SA_layers[self.levels.index(name)]
             none = [around.new_zeros(0, 3) for around in keypoints]
-            return none, [around.new_zeros(0, layer.in_channels) for around in keypoints]
+            return none, [around.new_zeros(0, self.scale_channels[name]) for around in keypoints]
         cells = sparse.indices[:, [3, 2, 1]].to(keypoints[0].dtype)
         size = cells.new_tensor(self.grid.voxel_size) * STRIDES[name]
         centres = (cells + 0.5) * size + cells.new_tensor(self.grid.point_cloud_range[:3])
@@ -123,7 +123,8 @@ class VoxelSetAbstraction(nn.Module):
         last = low.new_tensor([bev.shape[2] - 1, bev.shape[1] - 1])
         corners = torch.stack([low, low + 1]).clamp(min=low.new_zeros(2), max=last)  # (2, K, 2)
         share = torch.stack([corners[1] - place, place - corners[0]])  # both from one corner, beyond the last: sum 0
-        rows, result = bev.float().permute(1, 2, 0).flatten(0, 1), 0
+        rows = bev.float().permute(1, 2, 0).flatten(0, 1)
+        result = rows.new_zeros(len(points), rows.shape[1])
         for i in (0, 1):
             for j in (0, 1):
                 row = corners[i, :, 1] * bev.shape[2] + corners[j, :, 0]

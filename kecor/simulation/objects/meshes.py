@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+Vector = Sequence[float] | np.ndarray
+"""Three numbers: a point in metres, or lengths along x, y and z."""
+
 
 class Surface(NamedTuple):
     """What a laser sees of a material.
@@ -44,9 +47,11 @@ class Mesh:
     def of(cls, vertices: np.ndarray, triangles: np.ndarray, surface: Surface) -> Mesh:
         """A mesh of one material."""
         triangles = np.asarray(triangles, np.int64).reshape(-1, 3)
-        return cls(np.asarray(vertices, np.float64), triangles, np.tile(np.float64(surface), (len(triangles), 1)))
+        return cls(
+            np.asarray(vertices, np.float64), triangles, np.tile(np.array(surface, np.float64), (len(triangles), 1))
+        )
 
-    def scaled(self, factors: Sequence[float]) -> Mesh:
+    def scaled(self, factors: Vector) -> Mesh:
         """The mesh with its axes stretched."""
         return Mesh(self.vertices * np.asarray(factors), self.triangles, self.surface)
 
@@ -56,7 +61,7 @@ class Mesh:
         turn = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
         return Mesh(self.vertices @ turn + [x, y, z], self.triangles, self.surface)
 
-    def fitted(self, size: Sequence[float]) -> Mesh:
+    def fitted(self, size: Vector) -> Mesh:
         """The mesh moved and stretched so that it fills a box of ``size`` (length, width, height) about the origin."""
         low, high = self.vertices.min(0), self.vertices.max(0)
         unit = (self.vertices - (low + high) / 2) / (high - low)
@@ -86,7 +91,7 @@ def prism(lower: np.ndarray, upper: np.ndarray, surface: Surface) -> Mesh:
     return Mesh.of(np.concatenate([lower, upper]), np.concatenate([sides, fan[:, ::-1], fan + count]), surface)
 
 
-def block(center: Sequence[float], size: Sequence[float], surface: Surface) -> Mesh:
+def block(center: Vector, size: Vector, surface: Surface) -> Mesh:
     """An axis-parallel box."""
     square = np.array([[1, 1, -1], [-1, 1, -1], [-1, -1, -1], [1, -1, -1]]) * np.asarray(size) / 2
     return prism(square + center, square * [1, 1, -1] + center, surface)
@@ -94,27 +99,25 @@ def block(center: Sequence[float], size: Sequence[float], surface: Surface) -> M
 
 def profile(outline: Sequence[tuple[float, float]], width: float, top_width: float, surface: Surface) -> Mesh:
     """A convex (x, z) outline drawn out along y; the width goes from ``width`` at its foot to ``top_width``."""
-    outline = np.asarray(outline, np.float64)
-    z = outline[:, 1]
+    x, z = np.asarray(outline, np.float64).T
     share = (z - z.min()) / (z.max() - z.min())
     half = (width + (top_width - width) * share) / 2
-    right = np.column_stack([outline[:, 0], -half, z])
+    right = np.column_stack([x, -half, z])
     return prism(right, right * [1, -1, 1], surface)
 
 
-def tube(start: Sequence[float], end: Sequence[float], radius: float, surface: Surface, end_radius: float = 0) -> Mesh:
+def tube(start: Vector, end: Vector, radius: float, surface: Surface, end_radius: float = 0) -> Mesh:
     """A round bar of six sides between two points; ``end_radius`` 0 means the same radius at both ends."""
-    start, end = np.asarray(start, np.float64), np.asarray(end, np.float64)
-    axis = (end - start) / np.linalg.norm(end - start)
-    x, y, z = axis
+    first, last = np.asarray(start, np.float64), np.asarray(end, np.float64)
+    x, y, z = (last - first) / np.linalg.norm(last - first)
     across = np.array([y, -x, 0.0]) if abs(z) < 0.9 else np.array([0.0, z, -y])
     across /= np.linalg.norm(across)
     a, b, c = across
     ring = np.outer(_COS, across) + np.outer(_SIN, [y * c - z * b, z * a - x * c, x * b - y * a])
-    return prism(start + radius * ring, end + (end_radius or radius) * ring, surface)
+    return prism(first + radius * ring, last + (end_radius or radius) * ring, surface)
 
 
-def ellipsoid(center: Sequence[float], radii: Sequence[float], surface: Surface, rows: int = 5, sides: int = 8) -> Mesh:
+def ellipsoid(center: Vector, radii: Vector, surface: Surface, rows: int = 5, sides: int = 8) -> Mesh:
     """A ball of ``rows`` rings of ``sides`` corners, stretched to ``radii``."""
     polar = np.linspace(0.15, np.pi - 0.15, rows)
     angle = np.arange(sides) * 2 * np.pi / sides
@@ -129,16 +132,14 @@ def ellipsoid(center: Sequence[float], radii: Sequence[float], surface: Surface,
     return Mesh.of(np.stack([x, y, z], -1).reshape(-1, 3) * radii + center, triangles, surface)
 
 
-def hoop(center: Sequence[float], radius: float, thickness: float, surface: Surface, sides: int = 12) -> Mesh:
+def hoop(center: Vector, radius: float, thickness: float, surface: Surface, sides: int = 12) -> Mesh:
     """A wheel's rim and tyre in the x-z plane: a ring of ``sides`` bars."""
     angle = np.arange(sides + 1) * 2 * np.pi / sides
     points = np.column_stack([np.cos(angle) * radius, np.zeros(sides + 1), np.sin(angle) * radius]) + center
     return merge([tube(a, b, thickness / 2, surface) for a, b in pairwise(points)])
 
 
-def scatter(
-    rng: np.random.Generator, center: Sequence[float], radii: Sequence[float], count: int, size: float, surface: Surface
-) -> Mesh:
+def scatter(rng: np.random.Generator, center: Vector, radii: Vector, count: int, size: float, surface: Surface) -> Mesh:
     """``count`` small triangles of about ``size`` metres strewn through an ellipsoid: leaves and twigs."""
     direction = rng.normal(size=(count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)

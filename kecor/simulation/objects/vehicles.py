@@ -112,8 +112,8 @@ def van(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
         (head, height),
         (rear + 0.05, height),
     ]
-    pane = [[front - nose + 0.02, side * width * 0.44, belt + 0.02] for side in (-1, 1)]
-    pane = np.array([*pane, [head + 0.03, 0.0, height - 0.08]])
+    foot = [[front - nose + 0.02, side * width * 0.44, belt + 0.02] for side in (-1, 1)]
+    pane = np.array([*foot, [head + 0.03, 0.0, height - 0.08]])
     size_of_window = (0.2 * length, 0.03, 0.26 * height)
     windows = [
         block((head - (0.14 + 0.27 * k) * length, side * width * 0.475, 0.7 * height), size_of_window, GLASS)

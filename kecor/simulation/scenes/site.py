@@ -68,7 +68,7 @@ class Site:
 
     def add_object(self, name: str, x: float, y: float, heading: float, size: np.ndarray, gap: float = 0.25) -> bool:
         """Stand an object on the ground unless something is within ``gap`` metres; whether it was done."""
-        z = self.ground.height([[x, y]])[0] + size[2] / 2
+        z = self.ground.height(np.array([[x, y]]))[0] + size[2] / 2
         box = np.array([x, y, z, *size, wrap_angle(heading)])
         if not self._free(box, gap):
             return False
@@ -86,7 +86,7 @@ class Site:
         box = np.array([*centre, 0.0, *np.maximum(size, 0.05), heading])
         if not self._free(box, gap) or (self.guarded and self._hides(box)):
             return False
-        self.clutter.append(mesh.placed(x, y, self.ground.height([[x, y]])[0], heading))
+        self.clutter.append(mesh.placed(x, y, self.ground.height(np.array([[x, y]]))[0], heading))
         self.taken.append(box)
         return True
 

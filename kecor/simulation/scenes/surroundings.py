@@ -20,7 +20,7 @@ def ground_cover(road: Road, half_width: float, paved: bool) -> Callable[[np.nda
     def surface_at(xy: np.ndarray) -> np.ndarray:
         beside = PAVING if paved else GRASS
         on_road = np.abs(road.left_of_middle(xy)) < half_width
-        return np.where(on_road[:, None], np.float64(ASPHALT), np.float64(beside))
+        return np.where(on_road[:, None], np.array(ASPHALT), np.array(beside))
 
     return surface_at
 

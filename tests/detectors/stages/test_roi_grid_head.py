@@ -45,7 +45,7 @@ def boxes(n: int, generator: torch.Generator) -> torch.Tensor:
 def proposals(of_frame: torch.Tensor) -> Proposals:
     """Boxes of which nothing else is known."""
     nothing = torch.zeros(0)
-    return Proposals(of_frame, nothing, nothing, nothing)
+    return Proposals(of_frame, nothing, nothing, nothing, nothing)
 
 
 def frames(n_rois: tuple[int, ...] = (4, 0, 3, 2), n_keypoints: tuple[int, ...] = (60, 9, 0, 30)) -> dict:

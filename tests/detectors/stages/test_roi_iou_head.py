@@ -57,7 +57,7 @@ def head(training: bool = False, **changes) -> RoiIoUHead:
 def frames(sizes: tuple[int, ...] = (20, 0, 20)) -> dict:
     parts, nothing = boxes(sum(sizes)).split(sizes), torch.zeros(0)
     return {
-        "rois": [Proposals(part, nothing, nothing, nothing) for part in parts],
+        "rois": [Proposals(part, nothing, nothing, nothing, nothing) for part in parts],
         "spatial_features_2d": bev((len(sizes), CHANNELS, *SHAPE)),
     }
 
