@@ -12,6 +12,8 @@ TEXT = 256
 """Bytes that have to be printable for a file to be called a text."""
 LARGEST = 1e7
 """Metres; coordinates beyond it are no coordinates but bytes read in the wrong way."""
+MAGIC = ((b"PK\x03\x04", "a zip archive"), (b"\x1f\x8b\x08", "a gzip archive"), (b"\x93NUMPY", "a .npy array"))
+"""First bytes of other files; none is so short that a cloud may begin with it by chance."""
 COLUMNS = (3, 4, 5, 6, 7, 8)
 
 
@@ -37,10 +39,10 @@ def other_kind(head: bytes) -> str | None:
     """What a file that begins with ``head`` is, if it is a well-known thing that is no array of numbers."""
     if head.startswith(b"version https://git-lfs"):
         return "a Git LFS pointer, not the file itself (run `git lfs pull`)"
-    for magic, name in ((b"PK", "a zip archive"), (b"\x1f\x8b", "a gzip archive"), (b"\x93NUMPY", "a .npy array")):
+    for magic, name in MAGIC:
         if head.startswith(magic):
             return name
-    if head.lstrip()[:1] == b"<":
+    if head[:TEXT].lstrip().lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         return "an HTML or XML page"
     text = head[:TEXT]
     return "a text" if text and all(32 <= byte < 127 or byte in b"\t\r\n" for byte in text) else None

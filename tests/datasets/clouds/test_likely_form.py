@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kecor.datasets.clouds.likely_form import describe, likely_columns
+from kecor.datasets.clouds.reading import read_cloud
 from tests.shared import shared_data
 
 
@@ -37,3 +38,14 @@ def test_real_sweeps_are_of_four_columns_or_of_three_when_cut(tmp_path):
                 assert likely_columns(data, len(data)) == (dtype, width), path
     (tmp_path / "a.bin").write_bytes(data)
     assert describe(tmp_path / "a.bin") == "likely float64, 4 columns"
+
+
+@pytest.mark.parametrize("start", [b"<", b" <", b"PK", b"\x1f\x8b", b"\n\n"])
+def test_points_may_begin_with_the_bytes_of_other_files(tmp_path, start):
+    """One float32 in 256 begins with ``<``, the first byte of an HTML page."""
+    points = sweep(4, shuffled=False).astype("<f4")
+    data = start + points.tobytes()[len(start) :]
+    (tmp_path / "a.bin").write_bytes(data)
+    changed = np.frombuffer(data, "<f4").reshape(-1, 4)
+    np.testing.assert_array_equal(read_cloud(tmp_path / "a.bin")[:, :3], changed[:, :3])
+    assert describe(tmp_path / "a.bin") == "likely float32, 4 columns"
