@@ -1,7 +1,8 @@
-"""Small text and JSON files, written whole or not at all, and read only where their kind and size make sense."""
+"""Atomic writes, and reads of text and JSON that check type and size of the file first."""
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -13,28 +14,34 @@ from typing import Any, BinaryIO
 from kecor.errors import DataError
 
 MAX_TEXT = 1 << 26
-"""Bytes of the longest label, calibration, list or table that is read: 64 MiB."""
+"""Largest label, calibration, list or table file, in bytes: 64 MiB."""
 MAX_JSON = 1 << 30
-"""Bytes of the longest JSON file that is read: an index of a million frames has a quarter of it."""
+"""Largest JSON file, in bytes: 1 GiB. An index of a million frames needs a quarter of that."""
 
 
-def write_atomic(path: str | Path, write: Callable[[BinaryIO], Any]) -> None:
-    """Call ``write`` on a temporary file beside ``path``, flush it to disk and move it into place.
+def write_atomic(path: str | Path, write: Callable[[BinaryIO], object]) -> None:
+    """Call ``write`` with a temporary file in the folder of ``path``, flush it to disk and rename it to ``path``.
 
     A process killed at any moment leaves either the old file or the new one, and at most one ``.NAME.tmp``, which
-    the next write replaces. Missing folders are made.
+    the next write replaces. Missing folders are created. The temporary file is never an existing one, so a symbolic
+    link of that name is not followed.
+
+    Raises:
+        OSError: the file cannot be written; an existing file is unchanged.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        with temporary.open("wb") as stream:
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as stream:
             write(stream)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
 
 
@@ -43,30 +50,35 @@ def write_text(path: str | Path, text: str) -> None:
     write_atomic(path, lambda stream: stream.write(text.encode()))
 
 
-def write_json(path: str | Path, value: Any) -> None:
-    """Write ``value`` as indented JSON atomically.
+def json_text(value: object) -> str:
+    """``value`` as indented JSON, as :func:`write_json` writes it.
 
     Raises:
         ValueError: a number is not finite (JSON has no NaN).
-        TypeError: ``value`` holds something JSON has no form for.
+        TypeError: ``value`` holds something that JSON cannot represent.
     """
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    return json.dumps(value, indent=2, allow_nan=False) + "\n"
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write ``value`` as indented JSON atomically; raises as :func:`json_text`."""
+    write_text(path, json_text(value))
 
 
 def check_regular(path: str | Path, max_bytes: int | None = None) -> int:
-    """The size in bytes of a regular file, looked up before its content is touched.
+    """Size in bytes of a regular file, checked before it is opened.
 
-    A pipe would block, a device would never end, and a file can claim more bytes than memory holds.
+    Opening a pipe would block, a device never ends, and a file can be larger than memory.
 
     Raises:
-        DataError: ``path`` is missing, no regular file, or larger than ``max_bytes``.
+        DataError: ``path`` is missing, not a regular file, or larger than ``max_bytes``.
     """
     try:
         found = Path(path).stat()
     except FileNotFoundError as error:
         raise DataError(f"{path}: cannot be read: no such file") from error
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise unreadable(path, error) from error
     if not stat.S_ISREG(found.st_mode):
         raise DataError(f"{path}: cannot be read: is no regular file")
     if max_bytes is not None and found.st_size > max_bytes:
@@ -74,17 +86,35 @@ def check_regular(path: str | Path, max_bytes: int | None = None) -> int:
     return found.st_size
 
 
-def read_text(path: str | Path, max_bytes: int = MAX_TEXT) -> str:
-    """The text of a UTF-8 file; a byte-order mark is left out, and line ends of any system become ``\\n``.
+def unreadable(path: str | Path, error: Exception) -> DataError:
+    """The error for a file whose reading failed with ``error``."""
+    return DataError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def read_bytes(path: str | Path, max_bytes: int) -> bytes:
+    """Content of a regular file of at most ``max_bytes``.
 
     Raises:
-        DataError: the file is missing, no regular file, larger than ``max_bytes``, unreadable, or no UTF-8.
+        DataError: the file is missing, not a regular file, too large, or unreadable.
+    """
+    check_regular(path, max_bytes)
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def read_text(path: str | Path, max_bytes: int = MAX_TEXT) -> str:
+    """Text of a UTF-8 file without its byte-order mark; line ends of any system become ``\\n``.
+
+    Raises:
+        DataError: the file is missing, not a regular file, larger than ``max_bytes``, unreadable, or not UTF-8.
     """
     check_regular(path, max_bytes)
     try:
         return Path(path).read_text(encoding="utf-8-sig")
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise unreadable(path, error) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path}: cannot be read: is no UTF-8 text: {error}") from error
 
@@ -93,7 +123,7 @@ def read_json(path: str | Path) -> Any:
     """The value of a JSON file.
 
     Raises:
-        DataError: the file is missing, unreadable or no JSON; the message names it.
+        DataError: the file is missing, unreadable or not JSON.
     """
     text = read_text(path, MAX_JSON)
     try:
@@ -103,7 +133,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def read_lines(path: str | Path) -> list[tuple[int, str]]:
-    """The lines of a text and their numbers, from 1; blank lines are left out.
+    """Number, from 1, and stripped text of each line that is not blank.
 
     Raises:
         DataError: as for :func:`read_text`.
@@ -113,9 +143,17 @@ def read_lines(path: str | Path) -> list[tuple[int, str]]:
 
 
 def file_digest(path: str | Path) -> str:
-    """SHA-256 of a file."""
+    """SHA-256 of a file, in hexadecimal.
+
+    Raises:
+        DataError: the file cannot be read.
+    """
+    check_regular(path)
     digest = hashlib.sha256()
-    with Path(path).open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
+    try:
+        with Path(path).open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise unreadable(path, error) from error
     return digest.hexdigest()

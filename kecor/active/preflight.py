@@ -91,8 +91,8 @@ def check_files(state: State, config: Config, work_dir: Path) -> None:
         needed.append(here / run_dir.CHECKPOINT)
     if stage == "train" and number > 0 and not cold:
         needed.append(run_dir.round_dir(work_dir, number - 1) / run_dir.CHECKPOINT)
-    if stage == "label":
-        needed.append(here / run_dir.SELECTION)
+    selected = [k for k, seconds in enumerate(state.seconds) if "select" in seconds]
+    needed += [run_dir.round_dir(work_dir, k) / run_dir.SELECTION for k in selected]
     for path in needed:
         if not path.is_file():
             raise StateError(

@@ -90,7 +90,7 @@ FILES = [
     "config.yaml",
     "round_00/pool/unlabelled/det_scores.npy",
     "round_00/pool/unlabelled/ids.npy",
-    "round_00/pool/features.json",
+    "round_00/pool/unlabelled/features.json",
 ]
 
 
@@ -100,8 +100,7 @@ FILES = [
 def test_a_damaged_file_is_repaired_or_named_in_one_line(data, stopped, tmp_path, name, damage: Callable):
     folder = tmp_path / "run"
     shutil.copytree(stopped[0], folder)
-    if (folder / name).is_file():
-        damage(folder / name)
+    damage(folder / name)
     fault = None
     try:
         make_run(config_of(data), folder, resume=True)

@@ -18,7 +18,7 @@ import torch
 from kecor.engine.checkpoints import read_checkpoint
 from tests.active.tiny import tiny_config, write_tiny_set
 
-READS = [("evaluate", 2), ("pool", 7), ("select", 2), ("label", 2), ("train", 2)]
+READS = [("evaluate", 2), ("pool", 5), ("label", 2), ("train", 2)]
 """Stage of round 0 (``train``: of round 1) and how many frames it may read before it is killed."""
 LINES = ["round 1: evaluate done", "round 1: kecor selected", "round 1: label done"]
 """Between what these lines tell of and its note in the state."""
@@ -107,7 +107,7 @@ def test_a_run_killed_at_every_stage_ends_like_an_undisturbed_one(processes, tmp
         state = json.loads((folder / "al_state.json").read_text())
         assert (state["stage"], state["round"]) == (moment[0], int(moment[0] == "train"))
         if moment[0] == "pool":
-            assert len(list((folder / "round_00" / "pool").glob("chunk_*.npz"))) == 2
+            assert len(list((folder / "round_00" / "pool").glob("unlabelled/chunk_*.npz"))) == 1
     for line in LINES:
         run_and_be_killed(processes, data, folder, kill_line=line)
     run_to_the_end(processes, data, folder)
