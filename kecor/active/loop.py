@@ -47,12 +47,12 @@ def run(
         The rows of summary.csv, one a round.
 
     Raises:
-        KecorError: wrong input, or a full disk. Finished stages stay on disk; ``resume`` continues after them.
+        KecorError: wrong input, or a disk that is full or cannot be written to. Finished stages stay on disk; ``resume`` continues after them.
     """
     work_dir = Path(work_dir)
     device = launch.join(launcher, device)
     say = log if launch.is_main() else (lambda message: None)
-    with launch.locked_on_main(work_dir), _full_disk_explained(work_dir):
+    with launch.locked_on_main(work_dir), _disk_errors_explained(work_dir):
         al = open_run(
             config,
             work_dir,
@@ -87,16 +87,21 @@ def _publish(al: Run) -> list[Row]:
 
 
 @contextlib.contextmanager
-def _full_disk_explained(work_dir: Path) -> Iterator[None]:
-    """Turn the many symptoms of a full disk into one error that says what to do."""
+def _disk_errors_explained(work_dir: Path) -> Iterator[None]:
+    """Turn an error of the operating system, such as a full or read-only disk, into a StateError that says what to do.
+
+    Libraries wrap such errors in a RuntimeError, so its causes are searched too.
+    """
     try:
         yield
     except (OSError, RuntimeError) as error:
         cause: BaseException | None = error
-        while cause is not None and getattr(cause, "errno", None) not in (errno.ENOSPC, errno.EDQUOT):
+        while cause is not None and not isinstance(cause, OSError):
             cause = cause.__cause__ or cause.__context__
         if cause is None:
             raise
-        raise StateError(
-            f"{work_dir}: the disk is full; free some space and run again with --resume: every finished stage is kept"
-        ) from error
+        if cause.errno in (errno.ENOSPC, errno.EDQUOT):
+            fault = f"{work_dir}: the disk is full; free some space"
+        else:
+            fault = f"{cause.filename2 or cause.filename or work_dir}: {cause.strerror or cause}; correct this"
+        raise StateError(f"{fault} and run again with --resume: every finished stage is kept") from error

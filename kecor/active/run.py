@@ -24,7 +24,7 @@ from kecor.engine.checkpoints import load_checkpoint, save_checkpoint
 from kecor.engine.device import autocast
 from kecor.engine.train import check_schedule
 from kecor.evaluation import Metric, build_metric
-from kecor.files import write_text
+from kecor.files import file_digest, write_text
 from kecor.structures import Budget, FrameSet
 
 
@@ -119,6 +119,7 @@ def open_run(
             check_files_unchanged(state, work_dir)
             check_labels_unchanged(state, train_set)
             check_processes(state)
+            write_text(work_dir / run_dir.CONFIG, dump_config(config))
             _add_rounds(state, config, work_dir)
             log(f"resuming at round {state.round}, {state.stage}")
             return state
@@ -126,6 +127,7 @@ def open_run(
         _write_start(config, work_dir, pretrained)
         state = State(settings, splits, config.seed, name, [], [])
         state.n_frames, state.processes = len(train_set), launch.world_size()
+        state.files[run_dir.INITIAL_WEIGHTS] = file_digest(work_dir / run_dir.INITIAL_WEIGHTS)
         state.buy(boxes, label_digest(train_set, list(boxes)))
         state.save(work_dir)
         return state
@@ -148,7 +150,6 @@ def _add_rounds(state: State, config: Config, work_dir: Path) -> None:
         state.settings[ROUNDS_KEY] = config.active.rounds
         if state.stage == DONE:
             state.stage = "pool"
-        write_text(work_dir / run_dir.CONFIG, dump_config(config))
         state.save(work_dir)
 
 

@@ -111,7 +111,7 @@ def test_a_damaged_file_is_repaired_or_named_in_one_line(data, stopped, tmp_path
     else:
         assert "\n" not in fault
         assert Path(name).name in fault
-        assert any(word in fault for word in ("restore", "copy", "new run"))
+        assert any(word in fault for word in ("restore", "copy", "new run", "--resume"))
 
 
 @pytest.mark.usefixtures("one_thread")
