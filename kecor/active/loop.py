@@ -47,7 +47,8 @@ def run(
         The rows of summary.csv, one a round.
 
     Raises:
-        KecorError: wrong input, or a disk that is full or cannot be written to. Finished stages stay on disk; ``resume`` continues after them.
+        KecorError: wrong input, or a disk that is full or cannot be written to. Finished stages stay on disk;
+            ``resume`` continues after them.
     """
     work_dir = Path(work_dir)
     device = launch.join(launcher, device)
