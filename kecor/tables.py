@@ -7,16 +7,16 @@ from typing import Any
 
 
 def format_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """Aligned text: a header line, a rule, one line a row; numbers to the right, the rest to the left.
+    """An aligned table: a header line, a rule and one line per row.
 
-    Floats are shown with two decimals, None as a dash.
+    Columns of numbers are right-aligned, others left-aligned. Floats have two decimals; None is a dash.
 
     Raises:
-        ValueError: a row has more or fewer cells than there are headers.
+        ValueError: the number of cells in a row differs from the number of headers.
     """
     for row in rows:
         if len(row) != len(headers):
-            raise ValueError(f"a row of {len(row)} cells for {len(headers)} headers: {list(row)!r}")
+            raise ValueError(f"expected {len(headers)} cells per row, got {len(row)}: {list(row)!r}")
     texts = [[_text(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(headers, *texts)]
     right = [all(_is_number(cell) for cell in column) for column in zip(*rows)] or [False] * len(headers)

@@ -25,5 +25,5 @@ def test_no_rows_is_a_header_alone():
 
 
 def test_a_ragged_row_is_an_error():
-    with pytest.raises(ValueError, match="1 cells for 2 headers"):
+    with pytest.raises(ValueError, match="expected 2 cells per row, got 1"):
         format_table(["a", "b"], [[1]])

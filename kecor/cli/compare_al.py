@@ -1,4 +1,4 @@
-"""Compare acquisition methods at equal budgets, over seeds: docs/compare.md says what the numbers mean."""
+"""Compare acquisition methods at equal budgets over several seeds; docs/compare.md explains the numbers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kecor.config import Config
 
 TRAIN_AL = [sys.executable, "-m", "kecor.cli", "train-al"]
-"""The command that makes one run."""
+"""The command that starts one run."""
 COSTS = ("boxes", "frames")
 EXAMPLE = """example:
   python tools/compare_al.py configs/simulated/second_small.yaml --methods random,entropy,kecor --seeds 0,1,2 \\
@@ -26,38 +26,45 @@ EXAMPLE = """example:
 
 def build_parser() -> argparse.ArgumentParser:
     parser = command_parser(__doc__, EXAMPLE)
-    parser.add_argument("config", type=Path, metavar="CONFIG", help="YAML config file; its method is not used")
+    parser.add_argument(
+        "config", type=Path, metavar="CONFIG", help="YAML config file; its acquisition method is ignored"
+    )
     add = parser.add_argument
-    add("--methods", required=True, metavar="A,B", help="names in configs/methods, or YAML files of your own")
-    add("--seeds", required=True, metavar="N,N", help="whole numbers; each method is run with each")
+    add("--methods", required=True, metavar="A,B", help="preset names or paths of YAML files")
+    add("--seeds", required=True, metavar="N,N", help="seeds; each method runs once per seed")
     add("--jobs", type=int, default=1, metavar="N", help="runs at a time (default: 1)")
     add("--work-dir", type=Path, metavar="DIR", help="output folder (default: work_dirs/compare_CONFIG)")
     add("--resume", action="store_true", help="continue the comparison in the output folder, if there is one")
     add("--device", default="auto", help="auto (default), cpu or cuda")
-    add("--target-ap", type=float, metavar="AP", help="report the cost of this AP (default: the AP all runs reach)")
-    add("--cost", choices=COSTS, default=COSTS[0], help="what counts as cost (default: boxes)")
-    add("--metric", metavar="COLUMN", help="column of summary.csv to compare by, or mean_QUANTITY: over all classes")
+    add(
+        "--target-ap",
+        type=float,
+        metavar="AP",
+        help="report the cost of reaching this AP (default: the highest AP that all runs reach)",
+    )
+    add("--cost", choices=COSTS, default=COSTS[0], help="cost to compare at (default: boxes)")
+    add("--metric", metavar="COLUMN", help="column of summary.csv, or mean_QUANTITY for the mean over classes")
     add_config_options(parser)
     return parser
 
 
 def read_seeds(text: str) -> list[int]:
-    """The seeds of a list such as 0,1,2.
+    """Parse a list of seeds such as 0,1,2.
 
     Raises:
-        ConfigError: one is no whole number from 0 on, or stands twice.
+        ConfigError: a seed is not a non-negative integer, or occurs twice.
     """
     parts = [part.strip() for part in text.split(",")]
     if not all(part.isdecimal() for part in parts) or len({int(part) for part in parts}) < len(parts):
-        raise ConfigError(f"--seeds {text!r}: expected different whole numbers from 0 on, such as 0,1,2")
+        raise ConfigError(f"--seeds: got {text!r}; expected distinct non-negative integers, such as 0,1,2")
     return [int(part) for part in parts]
 
 
 def checked_metric(arguments: argparse.Namespace, config: Config) -> str:
-    """The column to compare by.
+    """Check the arguments against ``config``; returns the column to compare by.
 
     Raises:
-        ConfigError: an argument cannot be used with ``config``.
+        ConfigError: an argument has an invalid value.
     """
     from kecor.comparison.rows import columns_of
     from kecor.engine.device import resolve_device
@@ -77,7 +84,7 @@ def checked_metric(arguments: argparse.Namespace, config: Config) -> str:
 @main_guard
 def main() -> None:
     arguments = build_parser().parse_args()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that the runs are stopped too
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # terminates the runs too
 
     from tqdm import tqdm
 

@@ -1,4 +1,4 @@
-"""Evaluate KITTI result files: AP on the image, in bird's-eye view and in 3D, and average orientation similarity."""
+"""Evaluate KITTI result files: 2D, bird's-eye-view and 3D AP, and average orientation similarity (AOS)."""
 
 from __future__ import annotations
 
@@ -21,18 +21,24 @@ CLASSES = ("Car", "Pedestrian", "Cyclist")
 def build_parser() -> argparse.ArgumentParser:
     parser = command_parser(__doc__, EXAMPLE)
     parser.add_argument("--gt-dir", type=Path, required=True, help="folder of label files")
-    parser.add_argument("--det-dir", type=Path, required=True, help="folder of result files, one a frame")
-    parser.add_argument("--ids", type=Path, help="file of the frame ids to evaluate (default: all label files)")
+    parser.add_argument("--det-dir", type=Path, required=True, help="folder of result files, one per frame")
+    parser.add_argument("--ids", type=Path, help="file with the frame ids to evaluate (default: all label files)")
     parser.add_argument("--classes", nargs="+", default=CLASSES, help=f"default: {' '.join(CLASSES)}")
-    parser.add_argument("--overlaps", choices=("strict", "loose"), default="strict", help="default: strict, official")
-    own = "overlap a match must exceed (default for a class of your own: 0.5; loose, in BEV and 3D: 0.25)"
+    parser.add_argument(
+        "--overlaps", choices=("strict", "loose"), default="strict", help="strict (default, official) or loose"
+    )
+    own = "minimum overlap of a match (default for a user class: 0.5; for BEV and 3D with --overlaps loose: 0.25)"
     parser.add_argument("--overlap", nargs="+", default=[], metavar="CLASS=IOU", help=own)
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     return parser
 
 
 def own_overlaps(texts: list[str], classes: list[str]) -> dict[str, float]:
-    """Class -> overlap of ``CLASS=IOU`` texts. Raises ConfigError for another form, class or range."""
+    """Parse ``CLASS=IOU`` texts to class -> minimum overlap.
+
+    Raises:
+        ConfigError: a text has another form, an unknown class or a value out of range.
+    """
     found = {}
     for text in texts:
         name, _, number = text.partition("=")
@@ -41,12 +47,14 @@ def own_overlaps(texts: list[str], classes: list[str]) -> dict[str, float]:
         except ValueError:
             found[name] = -1.0
         if name not in classes or not 0 <= found[name] < 1:
-            raise ConfigError(f"--overlap {text}: expected CLASS=IOU, a class of {' '.join(classes)} and 0 <= IOU < 1")
+            raise ConfigError(
+                f"--overlap {text}: expected CLASS=IOU with a class of {' '.join(classes)} and 0 <= IOU < 1"
+            )
     return found
 
 
 def show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
-    """Print a warning as one line, in place of :func:`warnings.showwarning`."""
+    """Print a warning as one line; replaces :func:`warnings.showwarning`."""
     print(f"warning: {message}", file=sys.stderr)
 
 
@@ -73,7 +81,7 @@ def main() -> None:
         write_json(arguments.out, result)
     levels = ["easy", "moderate", "hard"]
     counted = [[name, kind, *n] for name, kinds in count(pairs, arguments.classes).items() for kind, n in kinds.items()]
-    print(format_table(["class", "that count", *levels], counted))
+    print(format_table(["class", "counted", *levels], counted))
     rows = [
         [name, metric, recall, *values]
         for name, metrics in result.items()

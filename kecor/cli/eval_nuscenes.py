@@ -1,4 +1,4 @@
-"""Evaluate a nuScenes result file with nuscenes-devkit: mean AP, NDS, AP of each class and errors."""
+"""Evaluate a nuScenes result file with nuscenes-devkit: mean AP, NDS, AP per class and true-positive errors."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ EXAMPLE = """example:
 
 def parse_args() -> argparse.Namespace:
     parser = command_parser(__doc__, EXAMPLE)
-    parser.add_argument("--root", type=Path, required=True, help="folder of the data set")
+    parser.add_argument("--root", type=Path, required=True, help="data set folder")
     parser.add_argument("--version", default="v1.0-trainval", help="folder of the tables (default: %(default)s)")
     parser.add_argument("--split", default="val", help="split of the result file (default: %(default)s)")
-    parser.add_argument("--results", type=Path, required=True, help="result file, JSON, all samples of the split")
+    parser.add_argument("--results", type=Path, required=True, help="JSON result file with all samples of the split")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     return parser.parse_args()
 

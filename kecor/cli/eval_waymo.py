@@ -17,19 +17,26 @@ EXAMPLE = """examples:
 
 def parse_args() -> argparse.Namespace:
     parser = command_parser(__doc__, EXAMPLE)
-    parser.add_argument("--arrays", type=Path, metavar="FILE.npz", help="objects and predictions as arrays")
+    parser.add_argument("--arrays", type=Path, metavar="FILE.npz", help="ground truth and predictions as arrays")
     parser.add_argument("--gt", type=Path, metavar="GT.bin", help="ground truth, a waymo.open_dataset.Objects file")
-    parser.add_argument("--det", type=Path, metavar="DET.bin", help="predictions, likewise")
+    parser.add_argument("--det", type=Path, metavar="DET.bin", help="predictions, in the same format")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="JSON file to write")
-    parser.add_argument("--official", action="store_true", help="compare with the official op, which takes longer")
+    parser.add_argument("--official", action="store_true", help="compare with the official TensorFlow op")
     parser.add_argument(
-        "--official-python", type=Path, metavar="PYTHON", help="Python that has the op (default: $KECOR_WAYMO_PYTHON)"
+        "--official-python",
+        type=Path,
+        metavar="PYTHON",
+        help="Python interpreter with the op (default: $KECOR_WAYMO_PYTHON)",
     )
     return parser.parse_args()
 
 
 def read(args: argparse.Namespace) -> tuple[Any, Any]:
-    """Ground truth and predictions of the files named."""
+    """Read ground truth and predictions from the files given.
+
+    Raises:
+        ConfigError: not exactly one kind of input was given.
+    """
     from kecor.evaluation.waymo.inputs import read_arrays
     from kecor.evaluation.waymo.objects import read_files
 

@@ -29,7 +29,9 @@ def writing(out: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise DataError(f"{error.filename or out}: cannot be written: {error.strerror or error}") from error
+        raise DataError(
+            f"{error.filename2 or error.filename or out}: cannot be written: {error.strerror or error}"
+        ) from error
 
 
 def main_guard(main: Callable[[], int | None]) -> Callable[[], int]:

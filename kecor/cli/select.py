@@ -1,4 +1,4 @@
-"""Choose which frames to label next, from the outputs of any detector: docs/bring_your_own_detector.md shows how."""
+"""Choose frames to label next from the outputs of any detector; see docs/bring_your_own_detector.md."""
 
 from __future__ import annotations
 
@@ -19,12 +19,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser = command_parser(__doc__, EXAMPLE)
     frames = "an .npz file, or a folder of .npy files"
     parser.add_argument("--pool", type=Path, required=True, help=f"frames to choose from: {frames}")
-    parser.add_argument("--labelled", type=Path, required=True, help=f"frames that are labelled: {frames}")
-    parser.add_argument("--method", required=True, help="random, entropy, kecor, ..., or one that --import brings")
-    parser.add_argument("--budget", type=float, required=True, help="what may be spent")
-    parser.add_argument("--cost-frame", type=float, default=1.0, help="price of a frame (default: 1)")
-    parser.add_argument("--cost-box", type=float, default=0.0, help="price of a predicted box (default: 0)")
-    parser.add_argument("--seed", type=int, default=0, help="of all randomness (default: 0)")
+    parser.add_argument("--labelled", type=Path, required=True, help=f"labelled frames: {frames}")
+    parser.add_argument(
+        "--method", required=True, help="random, entropy, kecor, ..., or a method that --import registers"
+    )
+    parser.add_argument("--budget", type=float, required=True, help="maximum cost of the selection")
+    parser.add_argument("--cost-frame", type=float, default=1.0, help="cost of a frame (default: 1)")
+    parser.add_argument("--cost-box", type=float, default=0.0, help="cost of a predicted box (default: 0)")
+    parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     settings: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     parser.add_argument("--set", **settings, metavar="KEY=VALUE", help="arguments of the method")
     parser.add_argument("--import", **settings, dest="modules", metavar="MODULE", help="modules with your own methods")
@@ -33,10 +35,11 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def check_arguments(arguments: argparse.Namespace) -> None:
-    """Find out before the work whether the output can be written.
+    """Check the arguments, and that the output can be written, before the work starts.
 
     Raises:
-        ConfigError, DataError: an argument cannot be used.
+        ConfigError: the seed is negative.
+        DataError: the output is an input or cannot be written.
     """
     out = arguments.out
     if arguments.seed < 0:
@@ -48,7 +51,7 @@ def check_arguments(arguments: argparse.Namespace) -> None:
 
 
 def summary(record: dict[str, Any], info: list[list[str | None]], n_frames: int, out: Path) -> str:
-    """What was chosen, as a table; ``info`` are the rows the method adds."""
+    """The selection as a text table; ``info`` holds rows added by the method."""
     from kecor.tables import format_table
 
     boxes = record["predicted_boxes"]

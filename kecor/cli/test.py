@@ -1,4 +1,4 @@
-"""Evaluate a checkpoint on a labelled split and write its detections as result files."""
+"""Evaluate a checkpoint on a split and write its detections as result files."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ EXAMPLE = """example:
 @main_guard
 def main() -> None:
     parser = run_parser(__doc__, EXAMPLE, "work_dirs/CONFIG_SPLIT")
-    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="weights: ours or OpenPCDet's")
-    parser.add_argument("--split", default="val", help="train, val (default), or the name of another split")
+    parser.add_argument("checkpoint", type=Path, metavar="CHECKPOINT", help="checkpoint file of kecor or OpenPCDet")
+    parser.add_argument("--split", default="val", help="train, val (default) or another split")
     arguments = parser.parse_args()
 
     from kecor.config import load_config

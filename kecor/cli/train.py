@@ -1,4 +1,4 @@
-"""Train a detector on a whole training split and evaluate it on the validation split."""
+"""Train a detector on the whole training split and evaluate it on the validation split."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Draw a frame in bird's-eye view, or write the report of an active-learning run again."""
+"""Draw a frame in bird's-eye view, or rewrite the report of an active-learning run."""
 
 from __future__ import annotations
 
@@ -16,22 +16,25 @@ EXAMPLE = """examples:
 def build_parser() -> argparse.ArgumentParser:
     parser = command_parser(__doc__, EXAMPLE)
     commands = parser.add_subparsers(required=True, metavar="{frame,report}")
-    frame = commands.add_parser("frame", help="draw one frame: points, labelled and detected boxes")
-    frame.add_argument("--root", type=Path, required=True, help="folder of a data set in the KITTI layout")
+    raw = argparse.RawDescriptionHelpFormatter
+    text = "draw one frame: points, labelled and detected boxes"
+    frame = commands.add_parser("frame", help=text, description=text, epilog=EXAMPLE, formatter_class=raw)
+    frame.add_argument("--root", type=Path, required=True, help="data set folder in the KITTI layout")
     frame.add_argument("--id", required=True, help="frame id")
-    frame.add_argument("--split", default="train", help="split whose folder holds the frame (default: train)")
+    frame.add_argument("--split", default="train", help="split that holds the frame (default: train)")
     frame.add_argument("--classes", nargs="+", default=["Car", "Pedestrian", "Cyclist"], help="classes to draw")
     frame.add_argument("--detections", type=Path, help="KITTI result file of the frame")
     frame.add_argument("--out", type=Path, required=True, help="PNG file to write")
     frame.set_defaults(run=draw)
-    report = commands.add_parser("report", help="write curve.png and report.html of a run again")
-    report.add_argument("--work-dir", type=Path, required=True, help="folder of the run")
+    text = "rewrite curve.png and report.html of a run"
+    report = commands.add_parser("report", help=text, description=text, epilog=EXAMPLE, formatter_class=raw)
+    report.add_argument("--work-dir", type=Path, required=True, help="run folder")
     report.set_defaults(run=rewrite)
     return parser
 
 
 def draw(arguments: argparse.Namespace) -> Path:
-    """Write the picture of a frame; returns its path."""
+    """Draw a frame; returns the path of the image."""
     from kecor.datasets.kitti.dataset import KittiDataset
     from kecor.frame_ids import check_frame_id
     from kecor.visualization.bird_eye import write_frame
@@ -46,7 +49,7 @@ def draw(arguments: argparse.Namespace) -> Path:
 
 
 def rewrite(arguments: argparse.Namespace) -> Path:
-    """Write the report of a run again; returns its path."""
+    """Rewrite the report of a run; returns its path."""
     from kecor.visualization.report import update_report
 
     return update_report(arguments.work_dir)

@@ -1,1 +1,1 @@
-"""Many runs of several methods: planning, running, statistics and tables."""
+"""Comparing acquisition methods over many runs: planning, running, statistics and tables."""

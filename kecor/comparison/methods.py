@@ -1,4 +1,4 @@
-"""The methods of a comparison: one config each, which differ in how frames are chosen and in nothing else."""
+"""The methods of a comparison: one config per method, identical except for the acquisition function."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from kecor.errors import ConfigError, SelectionError
 
 PRESETS = Path(__file__).parents[2] / "configs" / "_base_" / "acquisition"
 SHARED, CONFIGS = "shared", "configs"
-"""Folders of a comparison; no method can be called so."""
-OWN = ("acquisition", "custom_imports")
-"""Sections that a method's file may set."""
+"""Folders of a comparison; reserved, so no method may have one of these names."""
+METHOD_SECTIONS = ("acquisition", "custom_imports")
+"""Sections that the file of a method may set."""
 
 
 @dataclass(frozen=True)
 class Method:
-    """A name, which is also that of its folder, and the config of its runs but for the seed."""
+    """A method: its name, which also names its folder, and the config of its runs. Each run sets its own seed."""
 
     name: str
     config: Config
 
 
 def load_base(path: Path, options: Sequence[str]) -> Config:
-    """The config that all methods share, checked as far as can be without the data set.
+    """Read and check the config that all methods share. The data set itself is not read.
 
     Raises:
-        ConfigError: it is wrong, or ``options`` set what a comparison sets itself.
+        ConfigError: the config is invalid, or ``options`` set the seed or the acquisition function.
     """
     for option in options:
         section = option.partition("=")[0].split(".")[0]
@@ -50,24 +50,25 @@ def load_base(path: Path, options: Sequence[str]) -> Config:
 
 
 def load_methods(names: Sequence[str], base: Config, options: Sequence[str]) -> list[Method]:
-    """The methods called ``names``: presets, files of :data:`PRESETS`, or paths of YAML files.
+    """Read the methods called ``names``: presets, which are files in :data:`PRESETS`, or paths to YAML files.
 
-    ``base`` gives every other setting; it was read with ``options``, which come before what a file says.
+    Every other setting comes from ``base``. ``options`` are the overrides ``base`` was read with; they take precedence
+    over the file of a method.
 
     Raises:
-        ConfigError: no such method, two of one name, a file that is wrong or sets more than its method.
+        ConfigError: a method does not exist, two have the same name, or a file is invalid or sets anything else.
     """
     methods: list[Method] = []
     for name in names:
         path = _find(name, PRESETS)
         if path.stem in (SHARED, CONFIGS) or path.stem in [method.name for method in methods]:
-            raise ConfigError(f"--methods {name!r}: the name {path.stem!r} is taken; give the file another name")
+            raise ConfigError(f"--methods {name!r}: the name {path.stem!r} is taken; rename the file")
         methods.append(Method(path.stem, _config(path, base, options)))
     return methods
 
 
 def shared_config(base: Config) -> Config:
-    """The config of the run that trains and evaluates round 0 for all methods and buys nothing."""
+    """The config of the shared run: it trains and evaluates round 0 for all methods and buys no labels."""
     active = dataclasses.replace(base.active, rounds=0)
     return dataclasses.replace(base, active=active, acquisition={"type": "random"})
 
@@ -78,24 +79,24 @@ def _find(name: str, presets: Path) -> Path:
     path, known = presets / f"{name}.yaml", sorted(p.stem for p in presets.glob("*.yaml"))
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(known)}"
+        hint = f"did you mean {near[0]!r}?" if near else f"presets: {', '.join(known)}"
         raise ConfigError(f"--methods: {name!r} is neither a preset in {presets} ({hint}) nor a .yaml file")
     return path
 
 
 def _config(path: Path, base: Config, options: Sequence[str]) -> Config:
-    """``base`` with the acquisition of the method's file, which may repeat other settings but not change them."""
+    """``base`` with the acquisition function from ``path``, which may repeat other settings but not change them."""
     where = f"method {path.stem} ({path})"
-    own, shared = read_values(path), dataclasses.asdict(base)
-    if not own.get("acquisition"):
+    values, shared = read_values(path), dataclasses.asdict(base)
+    if not values.get("acquisition"):
         raise ConfigError(f"{where}: the section 'acquisition' is missing")
-    merged = _merged(_merged(shared, own), parse_options(options, "--cfg-options"))
-    merged["acquisition"] = own["acquisition"]
-    merged["custom_imports"] = list(dict.fromkeys([*shared["custom_imports"], *(own.get("custom_imports") or [])]))
+    merged = _merged(_merged(shared, values), parse_options(options, "--cfg-options"))
+    merged["acquisition"] = values["acquisition"]
+    merged["custom_imports"] = list(dict.fromkeys([*shared["custom_imports"], *(values.get("custom_imports") or [])]))
     merged["seed"] = base.seed
     config = parse_config(merged, where)
-    if changes := differences(_without_own(base), _without_own(config)):
-        raise ConfigError(f"{where}: may set its acquisition alone, but there is more: {changes}")
+    if changes := differences(_shared_settings(base), _shared_settings(config)):
+        raise ConfigError(f"{where}: may only set the acquisition function, but also sets: {changes}")
     try:
         checked_needs(build_acquisition(config.acquisition), checked_budget(config), path.stem)
     except (ConfigError, SelectionError) as error:
@@ -104,7 +105,7 @@ def _config(path: Path, base: Config, options: Sequence[str]) -> Config:
 
 
 def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
-    """``first``, with what ``second`` says at any depth."""
+    """``first`` updated with ``second``, recursively."""
     merged = {**first, **second}
     for key in first.keys() & second.keys():
         if isinstance(first[key], dict) and isinstance(second[key], dict):
@@ -112,5 +113,6 @@ def _merged(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _without_own(config: Config) -> dict[str, Any]:
-    return {key: value for key, value in settings_of(config).items() if not key.startswith(OWN)}
+def _shared_settings(config: Config) -> dict[str, Any]:
+    """The settings that all methods must agree on."""
+    return {key: value for key, value in settings_of(config).items() if not key.startswith(METHOD_SECTIONS)}

@@ -1,4 +1,4 @@
-"""Which runs make up a comparison, where they lie, and what is still to be done."""
+"""The plan of a comparison: its runs, their folders and their progress."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from kecor.files import write_text
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A run of one method with one seed: an ordinary run folder of train_al, and beside it what it printed."""
+    """One method with one seed: an ordinary run folder of train_al, with its console log beside it."""
 
     name: str
     config: Config
@@ -27,14 +27,14 @@ class PlannedRun:
 
     @property
     def log(self) -> Path:
-        """What the process of the run prints."""
+        """The file that receives the console output of the run."""
         return self.folder.with_name(f"{self.folder.name}.log")
 
     def state(self) -> State | None:
-        """Where the run stands; None before it has begun.
+        """The saved state of the run; None if it has not started.
 
         Raises:
-            StateError: its state is damaged, or of another config.
+            StateError: the state is damaged or belongs to another config.
         """
         if not (self.folder / run_dir.STATE).is_file():
             return None
@@ -43,7 +43,7 @@ class PlannedRun:
         return state
 
     def is_finished(self) -> bool:
-        """Whether there is nothing left to do: the last stage is done, and summary and report tell of it."""
+        """Whether the last stage is done and the summary and the report were written after it."""
         state, report = self.state(), self.folder / run_dir.REPORT
         if (
             state is None
@@ -57,43 +57,44 @@ class PlannedRun:
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs of a comparison: ``runs[method][seed]``, and for each seed the one that trains their round 0."""
+    """The runs of a comparison, ``runs[method][seed]``, and ``shared[seed]``, the run that trains round 0 of a seed."""
 
     work_dir: Path
     runs: dict[str, dict[int, PlannedRun]]
     shared: dict[int, PlannedRun]
 
     def unfinished(self) -> list[tuple[PlannedRun, PlannedRun]]:
-        """Each run that is not finished with the one it takes its round 0 from, seed by seed."""
+        """The unfinished runs, seed by seed, each with the run that provides its round 0."""
         by_seed = ((runs[seed], shared) for seed, shared in self.shared.items() for runs in self.runs.values())
         return [(run, shared) for run, shared in by_seed if not run.is_finished()]
 
     def all_runs(self) -> list[PlannedRun]:
-        """The runs to compare, method by method."""
+        """All runs to compare, method by method."""
         return [run for seeds in self.runs.values() for run in seeds.values()]
 
-    def begun(self) -> Path | None:
-        """The state of a run that is there already, if any."""
+    def started(self) -> Path | None:
+        """The state file of a run that has already started, if any."""
         states = (run.folder / run_dir.STATE for run in [*self.shared.values(), *self.all_runs()])
         return next((state for state in states if state.exists()), None)
 
 
 def plan_runs(base: Config, methods: Sequence[Method], seeds: Sequence[int], work_dir: Path, resume: bool) -> Plan:
-    """The runs of ``methods`` and ``seeds`` in ``work_dir``, where their configs are written.
+    """Plan the runs of ``methods`` with ``seeds`` in ``work_dir``, and write their configs there.
 
     Raises:
-        StateError: runs were begun there and ``resume`` is not set, one is of another config, or it cannot be written.
+        StateError: runs exist there and ``resume`` is false, one of them belongs to another config, or ``work_dir``
+            cannot be written to.
     """
-    everything = {**{method.name: method.config for method in methods}, SHARED: shared_config(base)}
-    runs = {name: _of_all_seeds(name, config, seeds, work_dir) for name, config in everything.items()}
+    configs = {**{method.name: method.config for method in methods}, SHARED: shared_config(base)}
+    runs = {name: _runs_of(name, config, seeds, work_dir) for name, config in configs.items()}
     plan = Plan(work_dir, runs, runs.pop(SHARED))
-    if (begun := plan.begun()) and not resume:
+    if (started := plan.started()) and not resume:
         raise StateError(
-            f"{begun}: a comparison was begun in {work_dir}; go on with it by --resume, or take another --work-dir"
+            f"{started}: {work_dir} holds a comparison; continue it with --resume, or choose another --work-dir"
         )
-    plan.unfinished()  # reads every state, and so finds what cannot be gone on with before anything is started
+    plan.unfinished()  # reads every state, so that one that cannot be resumed is found before any run starts
     try:
-        for name, config in everything.items():
+        for name, config in configs.items():
             write_text(work_dir / CONFIGS / f"{name}.yaml", dump_config(config))
     except OSError as error:
         raise StateError(f"--work-dir {work_dir}: cannot be written: {error.strerror or error}") from error
@@ -101,12 +102,13 @@ def plan_runs(base: Config, methods: Sequence[Method], seeds: Sequence[int], wor
 
 
 def needs_round_0(run: PlannedRun) -> bool:
-    """Whether a run has still to take over its round 0."""
+    """Whether a run still has to copy its round 0 from the shared run."""
     state = run.state()
     return state is None or starts_at_round_0(state)
 
 
-def _of_all_seeds(name: str, config: Config, seeds: Sequence[int], work_dir: Path) -> dict[int, PlannedRun]:
+def _runs_of(name: str, config: Config, seeds: Sequence[int], work_dir: Path) -> dict[int, PlannedRun]:
+    """The run of one method with each seed."""
     file = work_dir / CONFIGS / f"{name}.yaml"
     title = "round 0" if name == SHARED else name
     return {

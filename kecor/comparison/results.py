@@ -1,4 +1,4 @@
-"""What the finished runs of a comparison say: the numbers of its tables."""
+"""The numbers in the tables of a comparison, computed from its finished runs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BASELINE = "random"
 
 @dataclass(frozen=True)
 class RoundMeans:
-    """One round of one method over ``seeds`` seeds: mean and standard deviation of frames, boxes and AP."""
+    """Mean and standard deviation of frames, boxes and AP in one round of one method, over ``seeds`` seeds."""
 
     method: str
     round: int
@@ -30,7 +30,7 @@ class RoundMeans:
 
 @dataclass(frozen=True)
 class Reach:
-    """The cost at which one method reached an AP: by seed (inf: not reached), its median and bootstrap interval."""
+    """Cost at which one method reaches the target AP: per seed (inf: not reached), median and bootstrap interval."""
 
     method: str
     costs: dict[int, float]
@@ -40,8 +40,10 @@ class Reach:
 
 @dataclass(frozen=True)
 class Paired:
-    """Mean height of one method's curve less that of the baseline, by seed; p as it is and as corrected for the tests
-    made."""
+    """Mean curve height of one method minus that of the baseline, per seed.
+
+    ``p`` is the p-value of the paired test; ``corrected`` is corrected for the number of methods tested.
+    """
 
     method: str
     differences: dict[int, float]
@@ -52,9 +54,20 @@ class Paired:
 
 @dataclass(frozen=True)
 class Results:
-    """All that is shown. ``cost``: the column that says what was paid, ``boxes`` or ``frames``; ``target_given``:
-    whether the user named the target; ``span``: the range of costs that all runs cover, None when there is none;
-    ``heights``: method -> seed -> mean height of its curve over the span."""
+    """All results of a comparison.
+
+    Attributes:
+        metric: the column of the AP.
+        cost: the column of the cost, ``boxes`` or ``frames``.
+        runs: the rows of each run.
+        target: the target AP.
+        target_given: whether the user chose the target.
+        span: the range of costs that all runs cover; None if there is none.
+        rounds: means per method and round.
+        reach: cost of the target AP, per method.
+        heights: method -> seed -> mean height of the curve over ``span``.
+        paired: each method compared with the baseline.
+    """
 
     metric: str
     cost: str
@@ -69,12 +82,12 @@ class Results:
 
     @property
     def seeds(self) -> list[int]:
-        """The seeds of which there is a run."""
+        """All seeds with a finished run, ascending."""
         return sorted({seed for runs in self.runs.values() for seed in runs})
 
 
 def curve(rows: Sequence[Mapping[str, str]], metric: str, cost: str) -> tuple[np.ndarray, np.ndarray]:
-    """Column ``cost`` and AP of the rounds that have an AP."""
+    """(R,) cost and (R,) AP of the rounds that have an AP."""
     points = [(number(row[cost]), number(row[metric])) for row in rows]
     xs, aps = zip(*[point for point in points if point[1] is not None])
     return np.array(xs), np.array(aps)
@@ -83,9 +96,9 @@ def curve(rows: Sequence[Mapping[str, str]], metric: str, cost: str) -> tuple[np
 def evaluate_runs(
     runs: Runs, metric: str, target: float | None, rng: np.random.Generator, cost: str = "boxes"
 ) -> Results:
-    """The numbers of a comparison of ``runs`` by the column ``metric`` against the column ``cost``.
+    """Compare ``runs`` by the column ``metric`` against the column ``cost``.
 
-    Without a ``target`` it is the highest AP, to one decimal, that every run reaches.
+    The default ``target`` is the highest AP, rounded down to one decimal, that every run reaches.
 
     Raises:
         DataError: a run has no value of ``metric``; names the run.
@@ -94,13 +107,13 @@ def evaluate_runs(
         for seed, rows in seeds.items():
             if not any(number(row.get(metric)) is not None for row in rows):
                 raise DataError(
-                    f"{method}, seed {seed}: no round has a value of {metric}, for the validation split holds no "
-                    f"object of that class (of any, for a mean) and level; compare by another --metric"
+                    f"{method}, seed {seed}: no round has a value of {metric}: the validation split holds no "
+                    "object of that class and level (for a mean: of any class); choose another --metric"
                 )
     curves = {m: {s: curve(rows, metric, cost) for s, rows in seeds.items()} for m, seeds in runs.items()}
-    every = [found for seeds in curves.values() for found in seeds.values()]
-    span = statistics.common_range(costs for costs, _ in every)
-    wanted = math.floor(10 * min(ap.max() for _, ap in every)) / 10 if target is None else float(target)
+    all_curves = [found for seeds in curves.values() for found in seeds.values()]
+    span = statistics.common_range(costs for costs, _ in all_curves)
+    target_ap = math.floor(10 * min(ap.max() for _, ap in all_curves)) / 10 if target is None else float(target)
     heights: dict[str, dict[int, float]] = {}
     if span is not None:
         heights = {
@@ -110,18 +123,18 @@ def evaluate_runs(
         metric,
         cost,
         runs,
-        wanted,
+        target_ap,
         target is not None,
         span,
         [means for method in runs for means in round_means(runs, method, metric)],
-        [_reach(method, seeds, wanted, rng) for method, seeds in curves.items()],
+        [_reach(method, seeds, target_ap, rng) for method, seeds in curves.items()],
         heights,
         _paired(heights, rng),
     )
 
 
 def round_means(runs: Runs, method: str, metric: str) -> list[RoundMeans]:
-    """The rounds of one method, each over the seeds whose run came to it."""
+    """Means of each round of one method, over the seeds whose run has that round."""
     means = []
     for k in range(max(len(rows) for rows in runs[method].values())):
         rows = [rows[k] for rows in runs[method].values() if k < len(rows)]
@@ -138,7 +151,7 @@ def _reach(method: str, curves: dict[int, tuple[np.ndarray, np.ndarray]], ap: fl
 
 
 def _paired(heights: dict[str, dict[int, float]], rng: np.random.Generator) -> list[Paired]:
-    """Each method against the baseline, over the seeds both have; none without a baseline."""
+    """Compare each method with the baseline over their common seeds; empty without a baseline."""
     base = heights.get(BASELINE, {})
     found = []
     for method, seeds in heights.items():

@@ -1,4 +1,4 @@
-"""The rows of all finished runs of a comparison, with the means over classes: where they come from and go to."""
+"""The summary rows of all finished runs: reading them, adding means over classes, and writing compare.csv."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ from kecor.visualization.run_folder import number, read_summary
 
 Row = dict[str, str]
 Runs = dict[str, dict[int, list[Row]]]
-"""method -> seed -> the rows of its summary.csv, as text, and in them the means over classes."""
+"""method -> seed -> rows of its summary.csv, as text, with the means over classes added."""
 
 COUNTS = ("round", "frames", "boxes", "cost")
 NOT_AP = (*COUNTS, "method", "seed", "new_", "seconds_")
-"""How the names of columns begin that hold no AP."""
+"""Prefixes of the columns that hold no AP."""
 MEAN = "mean"
-"""Stands in the place of a class in the name of a column that is a mean over classes."""
+"""Takes the place of the class in the name of a column that is a mean over classes."""
 
 
 def collect(plan: Plan) -> Runs:
-    """The rows of every finished run; methods without one are left out.
+    """Read the rows of every finished run; a method without a finished run is left out.
 
     Raises:
-        StateError: two runs are of different data. DataError: a summary.csv cannot be read.
+        StateError: two runs used different data.
+        DataError: a summary.csv cannot be read.
     """
     runs: Runs = {}
     digests: dict[str, Path] = {}
@@ -44,30 +45,30 @@ def collect(plan: Plan) -> Runs:
                 runs.setdefault(method, {})[seed] = with_means(read_summary(run.folder / run_dir.SUMMARY), run.config)
     if len(digests) > 1:
         raise StateError(
-            f"{' and '.join(map(str, digests.values()))}: these runs bought from, or were evaluated on, different "
-            f"frames: the split lists have changed in between; start a new comparison with another --work-dir"
+            f"{' and '.join(map(str, digests.values()))}: the split lists changed between these runs, so that their "
+            "pools or validation frames differ; start a new comparison in another --work-dir"
         )
     return runs
 
 
 def with_means(rows: Iterable[Row], config: Config) -> list[Row]:
-    """``rows`` with the columns ``mean_3d`` and so on: the mean AP of those ``classes`` that have one, or empty.
+    """``rows`` with columns such as ``mean_3d`` added: the mean AP over the classes that have one, else empty.
 
-    A class has no AP where the validation split holds none of its objects, so that all rounds leave out the same ones.
+    A class without objects in the validation split has no AP in any round, so every round averages the same classes.
     """
     quantities, classes = build_metric(config.evaluation).quantities, config.data.classes
     return [{**row, **{f"{MEAN}_{name}": _mean(row, name, classes) for name in quantities}} for row in rows]
 
 
 def columns_of(config: Config) -> tuple[list[str], str]:
-    """Columns that methods can be compared by, and the one that is used by default."""
+    """The columns that methods can be compared by, and the default one."""
     metric = build_metric(config.evaluation)
     names = [*config.data.classes, MEAN]
     return [f"{name}_{quantity}" for name in names for quantity in metric.quantities], f"{names[0]}_{metric.main}"
 
 
 def write_rows(runs: Runs, path: Path) -> None:
-    """Write compare.csv: a line for each method, seed and round."""
+    """Write compare.csv: one line per method, seed and round."""
     rows = [(method, seed, row) for method, seeds in runs.items() for seed, run in seeds.items() for row in run]
     columns = [*COUNTS, *(name for name in rows[0][2] if not name.startswith(NOT_AP))]
     text = io.StringIO(newline="")
@@ -78,5 +79,6 @@ def write_rows(runs: Runs, path: Path) -> None:
 
 
 def _mean(row: Row, quantity: str, classes: Sequence[str]) -> str:
-    found = [ap for name in classes if (ap := number(row.get(f"{name}_{quantity}"))) is not None]
-    return str(float(np.mean(found))) if found else ""
+    """The mean over ``classes`` as text; empty if no class has a value."""
+    aps = [ap for name in classes if (ap := number(row.get(f"{name}_{quantity}"))) is not None]
+    return str(float(np.mean(aps))) if aps else ""

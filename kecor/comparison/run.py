@@ -1,4 +1,4 @@
-"""A comparison from its plan to its files."""
+"""Making the runs of a comparison and writing its report."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from kecor.comparison.plan import Plan, PlannedRun, needs_round_0
-from kecor.comparison.processes import Job, held, run_jobs
+from kecor.comparison.processes import Job, hold, run_jobs
 from kecor.comparison.results import evaluate_runs
 from kecor.comparison.rows import collect, write_rows
 from kecor.comparison.tables import tables, verdict
@@ -20,63 +20,67 @@ FILES = ("compare.csv", "compare.png", "compare.html")
 def make_runs(
     plan: Plan, command: Sequence[str], limit: int, device: str, say: Callable[[str], None]
 ) -> dict[str, str]:
-    """Make every run of ``plan`` that is not finished, up to ``limit`` at a time.
+    """Make the unfinished runs of ``plan``.
 
     Args:
-        plan: what to do.
-        command: starts train_al; its arguments are added.
-        limit: how many processes may work at a time.
+        plan: the runs.
+        command: the command that starts train_al, without arguments.
+        limit: maximum number of processes at a time.
         device: where the detectors run.
         say: prints a line.
 
     Returns:
-        name of each run that failed -> why, and the log that tells more.
+        Name of each failed run -> the reason and the path of its log.
     """
-    with held(plan.work_dir, say) as lock:
+    with hold(plan.work_dir, say) as lock:
         jobs: list[Job] = []
         shared: dict[Path, Job] = {}
         for run, round_0 in plan.unfinished():
-            begins = needs_round_0(run)
-            if begins and not round_0.is_finished() and round_0.folder not in shared:
+            is_new = needs_round_0(run)
+            if is_new and not round_0.is_finished() and round_0.folder not in shared:
                 shared[round_0.folder] = _job(round_0, command, device)
                 jobs.append(shared[round_0.folder])
-            source = round_0.folder if begins else None
-            jobs.append(_job(run, command, device, source, shared.get(round_0.folder) if begins else None))
+            source = round_0.folder if is_new else None
+            jobs.append(_job(run, command, device, source, shared.get(round_0.folder) if is_new else None))
         say(
-            f"{len(plan.all_runs())} runs, {len(jobs) - len(shared)} of them to be made, {limit} at a time; "
-            f"what each prints stands in {plan.work_dir}/METHOD/seed_N.log"
+            f"{len(plan.all_runs())} runs, {len(jobs) - len(shared)} of them unfinished, {limit} at a time; "
+            f"logs: {plan.work_dir}/METHOD/seed_N.log"
         )
         return run_jobs(jobs, limit, say, lock)
 
 
 def report(plan: Plan, metric: str, target: float | None, cost: str) -> str:
-    """Write compare.csv, compare.png and compare.html from the finished runs; the tables and what they mean, as text.
+    """Write compare.csv, compare.png and compare.html from the finished runs.
+
+    Returns:
+        The tables and the conclusions as text.
 
     Raises:
-        StateError: two runs are of different data. DataError: a file of a run cannot be used.
+        StateError: two runs used different data.
+        DataError: a file of a run is invalid.
         ValueError: no run is finished.
     """
     runs = collect(plan)
     if not runs:
         raise ValueError(f"{plan.work_dir}: no run is finished")
     results = evaluate_runs(runs, metric, target, np.random.default_rng(0), cost)
-    shown, said = tables(results), verdict(results)
+    shown, conclusions = tables(results), verdict(results)
     missing = [run.name for run in plan.all_runs() if not run.is_finished()]
     if missing:
-        said = [f"Not finished, and left out: {'; '.join(missing)}.", *said]
+        conclusions = [f"Unfinished runs, left out: {'; '.join(missing)}.", *conclusions]
     csv_path, picture, page = (plan.work_dir / name for name in FILES)
     write_rows(runs, csv_path)
     write_curves(runs, metric, results.target, picture)
     folders = [(run.name, run.folder) for run in plan.all_runs()]
-    write_comparison(page, list(runs), said, picture, shown, folders)
-    return "\n\n".join([*(table.text() for table in shown), "\n".join(said)])
+    write_comparison(page, list(runs), conclusions, picture, shown, folders)
+    return "\n\n".join([*(table.text() for table in shown), "\n".join(conclusions)])
 
 
 def _job(
     run: PlannedRun, command: Sequence[str], device: str, round_0: Path | None = None, after: Job | None = None
 ) -> Job:
-    words = [str(run.config_file), "--work-dir", str(run.folder), "--device", device, "--resume"]
+    arguments = [str(run.config_file), "--work-dir", str(run.folder), "--device", device, "--resume"]
     if round_0 is not None:
-        words += ["--round-0", str(round_0)]
-    words += ["--cfg-options", f"seed={run.config.seed}"]
-    return Job(run.name, [*command, *words], run.folder, run.log, run.config.active.rounds, after)
+        arguments += ["--round-0", str(round_0)]
+    arguments += ["--cfg-options", f"seed={run.config.seed}"]
+    return Job(run.name, [*command, *arguments], run.folder, run.log, run.config.active.rounds, after)

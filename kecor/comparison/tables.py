@@ -1,4 +1,4 @@
-"""The results of a comparison in tables and plain words, for the terminal and for the page alike."""
+"""The results of a comparison as tables and sentences, for the terminal and the HTML report."""
 
 from __future__ import annotations
 
@@ -10,23 +10,24 @@ from kecor.visualization.comparison import Table
 from kecor.visualization.wording import counted, figure, whole
 
 LEVEL = 0.05
+"""Significance level."""
 NOT_REACHED = "not reached"
 
 
 def tables(results: Results) -> list[Table]:
-    """All tables of a comparison, in the order in which they are shown."""
+    """All tables of a comparison, in display order."""
     shown = [_rounds(results), _reach(results), _heights(results)]
     return [*shown, _paired(results)] if results.paired else shown
 
 
 def verdict(results: Results) -> list[str]:
-    """What the results allow to be said of the methods, in plain sentences."""
+    """The conclusions that the results support, as sentences."""
     if results.span is None:
         return [f"The runs share no range of {results.cost}, so the methods cannot be compared at equal cost."]
     if not results.paired:
         if BASELINE in results.heights:
             return [f"There is nothing to compare {BASELINE!r} with."]
-        return [f"There is no finished run of {BASELINE!r}, so nothing says whether a method is better than chance."]
+        return [f"There is no finished run of {BASELINE!r}, so no method can be compared with it."]
     return [*_power(results.paired), *(_sentence(paired, results) for paired in results.paired)]
 
 
@@ -42,7 +43,7 @@ def _rounds(results: Results) -> Table:
 
 def _reach(results: Results) -> Table:
     if results.target <= 0:
-        note = "Some run never rises above an AP of 0, so there is none that all reach; name one by --target-ap."
+        note = "Some run never exceeds an AP of 0, so there is no target that all runs reach; set one with --target-ap."
         return Table(f"{results.cost.capitalize()} needed to reach an AP", ["method"], [], [note])
     rows = []
     for reach in results.reach:
@@ -51,11 +52,9 @@ def _reach(results: Results) -> Table:
         by_seed = [_cost(reach.costs[seed]) if seed in reach.costs else None for seed in results.seeds]
         rows.append([reach.method, f"{reached} of {len(reach.costs)}", *cells, *by_seed])
     headers = ["method", "seeds that reach it", "median", "95 % from", "to", *_seed_headers(results)]
-    notes = ["The median counts a seed that does not reach it as more than any number; the interval is a bootstrap."]
+    notes = ["A seed that does not reach the target counts as infinite in the median; the interval is a bootstrap."]
     if not results.target_given:
-        notes.append(
-            "The target was taken from the results, the highest that every run reaches; better name one before."
-        )
+        notes.append("The target is the highest AP that every run reaches; a target chosen before the runs is better.")
     title = f"{results.cost.capitalize()} needed to reach an AP of {results.target:g} ({results.metric})"
     return Table(title, headers, rows, notes)
 
@@ -68,10 +67,8 @@ def _heights(results: Results) -> Table:
         for method, seeds in results.heights.items()
     ]
     low, high = map(whole, results.span)
-    paid = results.cost
-    note = (
-        f"The area under {results.metric} against {paid}, over the {low} to {high} {paid} that all runs cover, as AP."
-    )
+    covered = f"the range that all runs cover, {low} to {high} {results.cost}"
+    note = f"Mean {results.metric} (area under the curve) over {covered}."
     return Table("AP at equal cost", ["method", "mean", "sd", *_seed_headers(results)], rows, [note])
 
 
@@ -83,19 +80,19 @@ def _paired(results: Results) -> Table:
     headers = ["method", "mean", "p", "p corrected", *_seed_headers(results)]
     notes = ["p: exact two-sided sign-flip test over seeds; corrected for the number of methods (Holm)."]
     if max(len(paired.differences) for paired in results.paired) > EXACT:
-        notes = ["p: two-sided sign-flip test over seeds by random flips; corrected for the number of methods (Holm)."]
-    return Table(f"AP at equal cost, less that of {BASELINE}", headers, rows, notes)
+        notes = ["p: two-sided sign-flip test over seeds, random flips; corrected for the number of methods (Holm)."]
+    return Table(f"AP at equal cost, minus that of {BASELINE}", headers, rows, notes)
 
 
 def _power(paired: list[Paired]) -> list[str]:
-    """What the number of seeds and of tests allows to be shown at all."""
+    """Whether any difference can be significant with this number of seeds and methods."""
     most, tests = max(len(one.differences) for one in paired), len(paired)
     least, needed = min(1.0, tests * smallest_p(most)), seeds_needed(LEVEL, tests)
     among = f" among {tests} methods" if tests > 1 else ""
     if least > LEVEL:
         return [
             f"With {counted(most, 'seed', 'seeds')} no difference{among} can be significant at 5 %: the smallest "
-            f"possible p is {_p(least)}; it takes at least {needed} seeds."
+            f"possible p is {_p(least)}; at least {needed} seeds are needed."
         ]
     return [f"With {most} seeds the smallest possible p{among} is {_p(least)}."]
 
@@ -105,7 +102,7 @@ def _sentence(paired: Paired, results: Results) -> str:
     low, high = map(whole, results.span or (0, 0))
     seeds, way = counted(len(values), "seed", "seeds"), "above" if paired.mean >= 0 else "below"
     alike = sum((value > 0) == (paired.mean > 0) and value != 0 for value in values)
-    shown = "the difference is significant at 5 %" if paired.corrected <= LEVEL else "no difference is shown"
+    shown = "the difference is significant at 5 %" if paired.corrected <= LEVEL else "the difference is not significant"
     return (
         f"{paired.method}: on average {figure(abs(paired.mean), 2)} AP {way} {BASELINE} "
         f"from {low} to {high} {results.cost}, {way} it in {alike} of {seeds}, "

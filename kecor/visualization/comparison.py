@@ -55,7 +55,7 @@ TERMS = [
         "average while these were bought.",
     ),
     (
-        "Less that of random",
+        "Minus that of random",
         "The difference of two runs of one seed, so that what the first frames and weights bring cancels out.",
     ),
     (

@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 import os
 import signal
@@ -29,7 +30,7 @@ def config(tmp_path):
 
 @pytest.fixture
 def compare(config, tmp_path, monkeypatch, command):
-    """Run the command with a stand-in for train_al: its exit code, standard output and error output."""
+    """Runs the command with a stand-in for train_al; returns exit code, output and error output."""
     monkeypatch.setattr(compare_al, "TRAIN_AL", [sys.executable, str(write_stand_in(tmp_path))])
     prepare(config, tmp_path / "prepared")
 
@@ -41,7 +42,7 @@ def compare(config, tmp_path, monkeypatch, command):
 
 
 def prepare(config, folder):
-    """What train_al would have made of each run: entropy is 5 AP above random at the same boxes."""
+    """Prepare the result of each run: entropy is 5 AP above random at the same number of boxes."""
     base = load_base(config, [])
     for seed in SEEDS:
         options = {"digest": "split"}
@@ -55,7 +56,7 @@ def prepare(config, folder):
             write_finished(folder / method.name / f"seed_{seed}", method.config, rows, **options)
 
 
-def test_a_comparison_ends_with_tables_words_and_files(compare, tmp_path):
+def test_a_comparison_ends_with_tables_conclusions_and_files(compare, tmp_path):
     code, out, err = compare("--jobs", 2, "--target-ap", 30, "--device", "cpu")
     assert (code, err) == (0, "")
     calls = calls_of(tmp_path)
@@ -65,9 +66,9 @@ def test_a_comparison_ends_with_tables_words_and_files(compare, tmp_path):
     wanted = f"entropy/seed_1 {work}/configs/entropy.yaml --work-dir {work}/entropy/seed_1 --device cpu --resume "
     assert f"{wanted}--round-0 {work}/shared/seed_1 --cfg-options seed=1" in lines
     assert load_config(work / "configs" / "entropy.yaml").acquisition["type"] == "entropy"
-    assert "6 runs, 6 of them to be made, 2 at a time" in out
+    assert "6 runs, 6 of them unfinished, 2 at a time" in out
     assert out.count(": done in ") == 9
-    for words in ("Round by round", "AP of 30 (Car_3d)", "less that of random", "With 3 seeds no difference can be"):
+    for words in ("Round by round", "AP of 30 (Car_3d)", "minus that of random", "With 3 seeds no difference can be"):
         assert words in out
     assert "entropy: on average 5.00 AP above random from 100 to 300 boxes, above it in 3 of 3 seeds" in out
     assert out.splitlines()[-3:] == [str(work / name) for name in ("compare.csv", "compare.png", "compare.html")]
@@ -86,13 +87,12 @@ def test_runs_can_be_compared_by_the_mean_over_classes(compare):
     assert "entropy: on average 5.00 AP above random from 100 to 300 boxes" in out
 
 
-def test_what_is_finished_is_not_repeated_and_more_can_be_added(compare, tmp_path):
+def test_finished_runs_are_not_repeated_and_methods_can_be_added(compare, tmp_path):
     compare(methods="random", seeds="0,1")
     before = calls_of(tmp_path)
     code, out, err = compare(methods="random", seeds="0,1")
     assert (code, "Round by round" in out) == (2, False)
-    assert "a comparison was begun in" in err
-    assert "--resume" in err
+    assert "work holds a comparison; continue it with --resume" in err
     code, out, _ = compare("--resume", methods="random", seeds="0,1")
     assert (code, calls_of(tmp_path)) == (0, before)
     (tmp_path / "work" / "random" / "seed_1" / "report.html").unlink()  # killed before the last page was written
@@ -101,15 +101,15 @@ def test_what_is_finished_is_not_repeated_and_more_can_be_added(compare, tmp_pat
     assert calls_of(tmp_path)[len(before) :] == ["random/seed_0", "entropy/seed_0", "random/seed_1", "entropy/seed_1"]
 
 
-def test_a_failing_run_is_named_with_its_log_and_the_others_are_compared(compare, tmp_path):
+def test_a_failed_run_is_named_with_its_log_and_the_others_are_compared(compare, tmp_path):
     (tmp_path / "prepared" / "entropy" / "seed_1").rename(tmp_path / "kept")
     code, out, err = compare()
     log = tmp_path / "work" / "entropy" / "seed_1.log"
     assert code == 2
     assert err.count("\n") == 1
-    assert err.startswith("error: runs failed; mend what was wrong and start again with --resume: entropy, seed 1: ")
+    assert err.startswith("error: runs failed; correct the cause and start again with --resume: entropy, seed 1: ")
     assert f"error: no luck with entropy/seed_1 (exit code 1; log: {log})" in err
-    assert "Not finished, and left out: entropy, seed 1." in out
+    assert "Unfinished runs, left out: entropy, seed 1." in out
     assert len((tmp_path / "work" / "compare.csv").read_text().splitlines()) == 1 + 5 * 3
     (tmp_path / "kept").rename(tmp_path / "prepared" / "entropy" / "seed_1")
     before = calls_of(tmp_path)
@@ -118,7 +118,7 @@ def test_a_failing_run_is_named_with_its_log_and_the_others_are_compared(compare
     assert "left out" not in out
 
 
-def test_without_its_round_0_a_seed_is_not_begun(compare, tmp_path):
+def test_without_its_round_0_a_seed_is_not_started(compare, tmp_path):
     (tmp_path / "prepared" / "shared" / "seed_0").rename(tmp_path / "kept")
     code, out, err = compare(seeds="0")
     assert (code, calls_of(tmp_path)) == (2, ["shared/seed_0"])
@@ -126,36 +126,36 @@ def test_without_its_round_0_a_seed_is_not_begun(compare, tmp_path):
     assert "round 0, seed 0: error: no luck with shared/seed_0" in err
 
 
-def test_runs_of_another_config_or_of_other_frames_are_refused(compare, config, tmp_path):
+def test_runs_of_another_config_or_other_frames_are_refused(compare, config, tmp_path):
     compare(seeds="0,1")
     code, _, err = compare("--resume", "--cfg-options", "schedule.epochs=9", seeds="0,1")
     assert code == 2
     assert f"{tmp_path}/work/random/seed_0/al_state.json: the config has changed" in err
     assert "schedule.epochs: was 3, is 9" in err
     path = tmp_path / "work" / "entropy" / "seed_1" / "al_state.json"
-    path.write_text(path.read_text().replace('"split"', '"other"'))
+    dataclasses.replace(read_state(path.parent), split_digest="other").save(path.parent)
     os.utime(path, ns=(0, 0))
     code, _, err = compare("--resume", seeds="0,1")
     assert code == 2
     assert str(path) in err
-    assert "different frames" in err
+    assert "the split lists changed between these runs" in err
 
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"seeds": "0,x"}, "--seeds '0,x': expected different whole numbers"),
-        ({"seeds": "1,1"}, "--seeds '1,1'"),
-        ({"seeds": ""}, "--seeds ''"),
+        ({"seeds": "0,x"}, "--seeds: got '0,x'; expected distinct non-negative integers"),
+        ({"seeds": "1,1"}, "--seeds: got '1,1'"),
+        ({"seeds": ""}, "--seeds: got ''"),
         ({"methods": "random,kecro"}, "did you mean 'kecor'"),
-        ({"more": ["--metric", "Truck_3d"]}, "--metric 'Truck_3d': there are Car_3d, Car_bev, "),
-        ({"more": ["--jobs", "0"]}, "--jobs: 0 is below 1"),
-        ({"more": ["--target-ap", "120"]}, "--target-ap: 120"),
+        ({"more": ["--metric", "Truck_3d"]}, "--metric: got 'Truck_3d'; expected one of: Car_3d, Car_bev, "),
+        ({"more": ["--jobs", "0"]}, "--jobs: got 0; expected at least 1"),
+        ({"more": ["--target-ap", "120"]}, "--target-ap: got 120; expected"),
         ({"more": ["--device", "tpu"]}, "--device 'tpu'"),
         ({"more": ["--cfg-options", "seed=1"]}, "--seeds"),
     ],
 )
-def test_wrong_input_is_one_line_and_starts_nothing(compare, tmp_path, arguments, words):
+def test_invalid_input_gives_one_line_and_starts_nothing(compare, tmp_path, arguments, words):
     arguments = dict(arguments)
     code, out, err = compare(*arguments.pop("more", []), **arguments)
     assert (code, out, err.count("\n")) == (2, "", 1)
@@ -172,7 +172,7 @@ def test_help_ends_with_an_example(command, capsys):
 
 
 @pytest.mark.slow
-def test_killed_and_started_again_it_ends_with_the_bits_of_runs_of_train_al(tmp_path):
+def test_killed_and_resumed_it_equals_plain_runs_of_train_al(tmp_path):
     data = write_tiny_set(tmp_path / "data", n_train=12, n_val=3)
     config = write_config(tmp_path / "tiny.yaml", tiny_config(data, active={"rounds": 1}))
     work = tmp_path / "work"

@@ -103,7 +103,7 @@ def test_without_ids_an_empty_folder_is_an_error_and_an_empty_file_is_not(run, f
 
 
 @pytest.mark.parametrize("listed", [True, False])
-def test_frames_without_a_result_count_as_empty_aloud(run, folders, listed):
+def test_frames_without_a_result_file_count_as_empty_with_a_warning(run, folders, listed):
     (folders / "ids.txt").write_text("".join(f"{i:06d}\n" for i in range(50)))
     for i in range(10, 50, 2):
         (folders / "det" / f"{i:06d}.txt").unlink()
@@ -119,7 +119,7 @@ def test_frames_without_a_result_count_as_empty_aloud(run, folders, listed):
     assert result["Car"]["3d"]["R40"] == pytest.approx([100 * 24 / 40] * 3, abs=2.5)
 
 
-def test_frames_in_folders_are_found(run, folders):
+def test_frames_in_subfolders_are_found(run, folders):
     for side in ("gt", "det"):
         (folders / side / "seq").mkdir()
         for path in (folders / side).glob("*.txt"):
@@ -129,7 +129,7 @@ def test_frames_in_folders_are_found(run, folders):
     assert "warning" not in errors
 
 
-def test_labels_without_2d_boxes_are_measured_in_space(run, tmp_path):
+def test_labels_without_2d_boxes_are_evaluated_in_bev_and_3d(run, tmp_path):
     root = shared_data("bad_inputs", "eval_no_2d_boxes")
     code, output, errors = run("--gt-dir", root / "gt", "--det-dir", root / "det", "--out", tmp_path / "ap.json")
     assert code == 0
@@ -147,7 +147,7 @@ def test_labels_without_2d_boxes_are_measured_in_space(run, tmp_path):
             assert result[metric] == {"R11": [None] * 3, "R40": [None] * 3}
 
 
-def test_a_class_of_ones_own(run, tmp_path):
+def test_a_class_outside_the_benchmark(run, tmp_path):
     root, out = shared_data("bad_inputs", "eval_own_class"), tmp_path / "ap.json"
     folders = ("--gt-dir", root / "gt", "--det-dir", root / "det", "--out", out)
     code, _, errors = run(*folders, "--classes", "Truck", "Pedestrian")
@@ -175,7 +175,7 @@ def test_the_overlap_of_a_class_can_be_chosen(run, folders):
 
 
 @pytest.mark.parametrize("text", ["Truck", "Truck=x", "Van=0.5", "Truck=1", "Truck=-0.1", "Truck=nan"])
-def test_a_wrong_overlap_is_an_error(run, folders, text):
+def test_an_invalid_overlap_is_an_error(run, folders, text):
     code, _, errors = run(*arguments(folders, "--classes", "Truck", "--overlap", text))
     assert code == 2
     assert f"error: --overlap {text}: expected CLASS=IOU" in errors

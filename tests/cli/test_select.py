@@ -23,7 +23,7 @@ def in_2d(frames):
 
 @pytest.fixture
 def select(tmp_path, monkeypatch, command):
-    """Write two sets of frames and run the command on them: exit code, output, error output, selection."""
+    """Runs the command on two frame sets; returns exit code, output, error output and selection."""
 
     def call(method, *more, pool=POOL, labelled=KNOWN, budget=6):
         write_frames(tmp_path / "pool.npz", pool)
@@ -41,11 +41,11 @@ def select(tmp_path, monkeypatch, command):
 
 @pytest.mark.parametrize("columns", [7, 4])
 @pytest.mark.parametrize("method", ["random", "entropy", "kecor"])
-def test_frames_are_chosen_whatever_the_boxes_and_the_order_of_the_pool(select, method, columns):
+def test_frames_are_chosen_for_2d_and_3d_boxes_and_any_order_of_the_pool(select, method, columns):
     pool, known = (POOL, KNOWN) if columns == 7 else (in_2d(POOL), in_2d(KNOWN))
     code, out, err, first = select(method, "--seed", 5, pool=pool, labelled=known)
     assert (code, "error" in err) == (0, False)
-    assert list(first) == ["method", "ids", "gains", "predicted_boxes", "predicted_cost", "info"]
+    assert list(first) == ["method", "ids", "gains", "predicted_boxes", "predicted_cost", "info", "terms"]
     assert (first["method"], len(first["ids"]), len(set(first["ids"])), first["predicted_cost"]) == (method, 6, 6, 6)
     assert set(first["ids"]) <= set(POOL.ids.tolist())
     boxes = dict(zip(POOL.ids.tolist(), POOL.n_boxes().tolist()))
@@ -96,7 +96,7 @@ def test_arguments_of_a_method_are_read_as_yaml(select):
     assert info["entropy_gain_sum"] == 0
 
 
-def test_a_method_of_ones_own_is_imported(select, tmp_path, monkeypatch):
+def test_a_user_method_is_imported(select, tmp_path, monkeypatch):
     (tmp_path / "my_method_for_select.py").write_text(
         "import numpy as np\n"
         "from kecor.registry import ACQUISITIONS\n"
@@ -132,15 +132,15 @@ def test_a_method_of_ones_own_is_imported(select, tmp_path, monkeypatch):
         (["random", "--budget", "nan"], "not finite: nan"),
         (["random", "--cost-frame", "inf"], "not finite: 6.0, inf, 0.0"),
         (["random", "--cost-frame", "0"], "a budget needs cost_frame or cost_box above zero"),
-        (["random", "--seed", "-1"], "--seed: -1 is below 0"),
+        (["random", "--seed", "-1"], "--seed: got -1; expected 0 or more"),
         (["random", "--pool", "nowhere"], "nowhere: no such file or folder"),
         (["random", "--labelled", "pool.npz"], "pool.npz: ids: row 0: 'p0000' is labelled: it is also row 0 of pool"),
         (["random", "--out", "."], "--out .: is a folder or an input"),
         (["random", "--out", "./pool.npz"], "--out pool.npz: is a folder or an input"),
-        (["random", "--out", "pool.npz/x"], "--out pool.npz/x: cannot be written"),
+        (["random", "--out", "pool.npz/x"], "pool.npz: cannot be written"),
     ],
 )
-def test_wrong_input_is_one_line(select, arguments, message):
+def test_invalid_input_gives_one_line(select, arguments, message):
     code, out, err, chosen = select(*arguments)
     assert (code, out, chosen) == (2, "", None)
     assert err.startswith("error: ")
@@ -148,7 +148,7 @@ def test_wrong_input_is_one_line(select, arguments, message):
     assert message in err
 
 
-def test_missing_targets_are_the_methods_to_name(select):
+def test_missing_targets_are_named_by_the_method(select):
     code, _, err, _ = select("kecor", labelled=world(30, 1, "l"))
     assert code == 2
     assert "kecor: kernel 'ntk' needs feats['targets'] of the labelled frames" in err
@@ -159,12 +159,12 @@ def test_runs_as_a_script_whose_help_ends_in_an_example():
     assert done.stdout.rstrip().endswith("--out selection.json")
 
 
-def test_the_standard_librarys_select_is_found_by_programs_in_the_folder_of_the_tools():
+def test_scripts_in_the_tools_folder_still_import_the_standard_select_module():
     code = "import select, selectors, subprocess; print(select.select.__module__, selectors.DefaultSelector.__name__)"
     done = subprocess.run([sys.executable, "-c", code], cwd=TOOL.parent, capture_output=True, text=True, check=True)
     assert done.stdout.startswith("select ")
 
 
-def test_choosing_for_another_detector_does_not_load_ours():
+def test_selecting_does_not_import_our_detectors():
     code = "import sys, kecor.cli.select; sys.exit('spconv' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -20,7 +20,7 @@ def tool(command):
 
 @pytest.fixture
 def root(tmp_path):
-    """A data set of one frame, 000042, with one car."""
+    """A data set with one frame, 000042, and one car."""
     root = tmp_path / "data"
     for folder in ("ImageSets", "training/velodyne", "training/label_2", "training/calib"):
         (root / folder).mkdir(parents=True)
@@ -50,7 +50,7 @@ def test_report_rewrites_the_page_and_the_curve(tool, tmp_path):
     assert (folder / "curve.png").is_file()
 
 
-def test_wrong_input_is_one_line_and_code_2(tool, root, tmp_path):
+def test_invalid_input_gives_one_line_and_code_2(tool, root, tmp_path):
     bad = tmp_path / "bad.txt"
     bad.write_text(LABEL + "\n")
     out = tmp_path / "frame.png"
@@ -69,10 +69,10 @@ def test_wrong_input_is_one_line_and_code_2(tool, root, tmp_path):
     assert not out.exists()
 
 
-@pytest.mark.parametrize("command", [[], ["frame"], ["report"]])
-def test_help_ends_in_an_example(tool, capsys, command):
+@pytest.mark.parametrize("subcommand", [[], ["frame"], ["report"]])
+def test_help_ends_in_an_example(tool, capsys, subcommand):
     with pytest.raises(SystemExit, match="0"):
-        tool(*command, "--help")
+        tool(*subcommand, "--help")
     assert "tools/visualize.py report --work-dir" in capsys.readouterr().out.splitlines()[-1]
 
 

@@ -1,4 +1,4 @@
-"""Finished run folders with made-up numbers, and a stand-in for train_al that only puts them in their place."""
+"""Finished run folders with synthetic numbers, and a stand-in for train_al that copies them into place."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ shutil.copytree(prepared / name, folder, dirs_exist_ok=True)
 
 
 def write_stand_in(folder: Path) -> Path:
-    """The script; it looks for runs in ``folder/prepared`` and notes each call in ``folder/calls.txt``."""
+    """Write the script; it copies runs from ``folder/prepared`` and logs each call to ``folder/calls.txt``."""
     path = folder / "train_al.py"
     path.write_text(STAND_IN)
     return path
@@ -42,7 +42,7 @@ def calls_of(folder: Path) -> list[str]:
 
 
 def rows_of(boxes: list[int], aps: list[float | None], method: str = "m", seed: int = 0) -> list[dict]:
-    """Rows of summary.csv: ten frames a round, the given boxes and values of Car_3d."""
+    """Rows of summary.csv with ten frames per round and the given boxes and Car_3d values."""
     rows = []
     for k, (total, ap) in enumerate(zip(boxes, aps)):
         row = {

@@ -1,4 +1,4 @@
-"""A comparison is of methods: whatever else differs is refused, and the error names method and file."""
+"""Methods may only differ in their acquisition function; anything else is refused, naming method and file."""
 
 import dataclasses
 from pathlib import Path
@@ -38,7 +38,7 @@ def test_presets_replace_the_acquisition_and_nothing_else(config):
     assert len(load(config, *sorted(path.stem for path in PRESETS.glob("*.yaml")))) == len(list(PRESETS.glob("*")))
 
 
-def test_a_file_of_ones_own_brings_its_modules(config, tmp_path, monkeypatch):
+def test_a_user_file_may_import_its_own_modules(config, tmp_path, monkeypatch):
     (tmp_path / "brought_method.py").write_text(
         "from kecor.acquisition.random import Random\n"
         "from kecor.registry import ACQUISITIONS\n\n"
@@ -53,7 +53,7 @@ def test_a_file_of_ones_own_brings_its_modules(config, tmp_path, monkeypatch):
     assert method.config.custom_imports == ["brought_method"]
 
 
-def test_a_whole_config_is_a_method_when_the_rest_is_the_same(config, tmp_path):
+def test_a_complete_config_is_a_method_if_its_other_settings_agree(config, tmp_path):
     options = ["active.rounds=5", "schedule.lr=1e-3"]
     whole = write(tmp_path / "whole.yaml", _base_="tiny.yaml", acquisition={"type": "entropy"}, seed=8)
     (method,) = load(config, whole, options=options)
@@ -77,7 +77,7 @@ def test_a_whole_config_is_a_method_when_the_rest_is_the_same(config, tmp_path):
         ({"acquisition": {"type": "random"}, "speed": 7}, "speed"),
     ],
 )
-def test_a_wrong_file_is_named(config, tmp_path, values, message):
+def test_an_invalid_file_is_named(config, tmp_path, values, message):
     own = write(tmp_path / "wrong.yaml", **values)
     with pytest.raises(ConfigError) as caught:
         load(config, "random", own)
@@ -89,14 +89,14 @@ def test_a_wrong_file_is_named(config, tmp_path, values, message):
     ("names", "message"),
     [
         (["entropi"], "'entropi' is neither a preset in .*did you mean 'entropy'"),
-        (["zzz"], r"there are badge, .*kecor"),
+        (["zzz"], r"presets: badge, .*kecor"),
         (["random", "random"], "'random' is taken"),
         (["nowhere/mine.yaml"], "nowhere/mine.yaml: no such config file"),
         (["nowhere/shared.yaml"], "'shared' is taken"),
         ([""], "'' is neither"),
     ],
 )
-def test_a_wrong_name_is_told(config, names, message):
+def test_an_unknown_or_duplicate_name_is_refused(config, names, message):
     with pytest.raises(ConfigError, match=message):
         load(config, *names)
 
@@ -115,7 +115,7 @@ def test_options_that_a_comparison_cannot_use_are_refused(config, option, messag
         load_base(config, [option])
 
 
-def test_the_shared_run_is_the_same_whatever_the_config_names_as_its_method(config):
+def test_the_shared_run_does_not_depend_on_the_acquisition_function(config):
     base = load_base(config, [])
     other = dataclasses.replace(base, acquisition={"type": "entropy"})
     assert shared_config(base) == shared_config(other)

@@ -1,17 +1,17 @@
-"""Processes: how many at a time, what waits for what, what a failure costs, and what is left of a killed parent."""
+"""Running jobs: the limit, dependencies, failures, interrupts, and runs that outlive a killed parent."""
 
 import multiprocessing
 import time
 
 import pytest
 
-from kecor.comparison.processes import Job, held, run_jobs
+from kecor.comparison.processes import Job, hold, run_jobs
 from kecor.errors import StateError
 
 
 @pytest.fixture
 def job(tmp_path):
-    """A job that runs a line of shell; ``$0`` is the test's folder."""
+    """Makes a job that runs a line of shell; ``$0`` is the folder of the test."""
 
     def make(name, line, after=None):
         return Job(
@@ -23,11 +23,11 @@ def job(tmp_path):
 
 def do(jobs, limit, folder):
     said = []
-    with held(folder, said.append) as lock:
+    with hold(folder, said.append) as lock:
         return run_jobs(jobs, limit, said.append, lock), said
 
 
-def test_no_more_than_the_limit_work_at_a_time_and_one_line_tells_of_each(job, tmp_path):
+def test_at_most_limit_jobs_run_at_a_time_and_each_is_reported_once(job, tmp_path):
     line = "touch $0/at_work_$$; ls $0 | grep -c at_work >> $0/counts; sleep 0.4; rm $0/at_work_$$"
     failed, said = do([job(f"run {i}", line) for i in range(5)], 2, tmp_path)
     assert failed == {}
@@ -37,7 +37,7 @@ def test_no_more_than_the_limit_work_at_a_time_and_one_line_tells_of_each(job, t
     assert all("done in" in text for text in said)
 
 
-def test_a_failure_is_told_with_its_last_words_and_stops_only_what_builds_on_it(job, tmp_path):
+def test_a_failure_is_reported_with_its_last_line_and_only_stops_dependent_jobs(job, tmp_path):
     base = job("base", "echo fine; echo error: it is broken >&2; exit 2")
     good = job("good", "true")
     jobs = [
@@ -60,17 +60,17 @@ def test_a_failure_is_told_with_its_last_words_and_stops_only_what_builds_on_it(
     assert len(said) == 5
 
 
-def test_an_interrupt_stops_the_processes(job, tmp_path):
+def test_an_interrupt_terminates_the_processes(job, tmp_path):
     def interrupt(line):
         raise KeyboardInterrupt
 
     slow = job("slow", 'trap "touch $0/stopped; exit" TERM; while :; do sleep 0.05; done')
-    with held(tmp_path, print) as lock, pytest.raises(KeyboardInterrupt):
+    with hold(tmp_path, print) as lock, pytest.raises(KeyboardInterrupt):
         run_jobs([slow, job("quick", "sleep 0.3")], 2, interrupt, lock)
     assert (tmp_path / "stopped").exists()
 
 
-def test_what_a_killed_parent_left_behind_is_waited_for(tmp_path):
+def test_runs_that_outlive_a_killed_parent_are_waited_for(tmp_path):
     def make_run():
         line = "touch $0/begun; sleep 1.5; touch $0/ended"
         do([Job("orphan", ["sh", "-c", line, str(tmp_path)], tmp_path, tmp_path / "log", 1)], 1, tmp_path)
@@ -83,11 +83,11 @@ def test_what_a_killed_parent_left_behind_is_waited_for(tmp_path):
     parent.kill()
     parent.join()
     said = []
-    with held(tmp_path, said.append):
+    with hold(tmp_path, said.append):
         assert (tmp_path / "ended").exists()
-    assert said == [f"{tmp_path}: runs that were begun earlier are still at work; waiting for them to end"]
+    assert said == [f"{tmp_path}: runs started earlier are still going; waiting for them to end"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_named(tmp_path):
-    with pytest.raises(StateError, match="nowhere"), held(tmp_path / "nowhere", print):
+    with pytest.raises(StateError, match="nowhere"), hold(tmp_path / "nowhere", print):
         pass

@@ -1,4 +1,4 @@
-"""The statistics against brute force, scipy and cases whose answer is known."""
+"""The statistics against brute force, scipy and cases with known answers."""
 
 import itertools
 import math
@@ -25,7 +25,7 @@ def rng(seed=0):
 
 
 def curve(seed):
-    """Growing boxes and an AP that also falls now and then."""
+    """Increasing numbers of boxes and an AP that sometimes falls."""
     random = rng(seed)
     return np.cumsum(random.integers(1, 60, 6)).astype(float), np.cumsum(random.normal(4, 6, 6))
 
@@ -101,14 +101,14 @@ def test_sign_flip_p_is_that_of_scipy_and_of_brute_force(n):
             assert found == pytest.approx(result.pvalue)
 
 
-def test_sign_flip_p_counts_ties_whatever_their_last_digits():
+def test_sign_flip_p_counts_ties_despite_rounding():
     assert sign_flip_p([0.1, 0.2, 0.3], rng()) == 0.25
     assert sign_flip_p([0.3, -0.1, -0.2], rng()) == 1
     assert sign_flip_p([0.0, 0.0], rng()) == 1
     assert sign_flip_p([2.0] * 6, rng()) == smallest_p(6) == 0.03125
 
 
-def test_of_many_pairs_random_sign_changes_come_near_the_exact_p():
+def test_for_many_pairs_random_sign_flips_approximate_the_exact_p():
     values = rng(5).normal(0.4, 1, 18)
     signs = 1.0 - 2.0 * ((np.arange(2**18)[:, None] >> np.arange(18)) & 1)
     exact = (np.abs(signs @ values) >= abs(values.sum()) - 1e-9).mean()
@@ -117,7 +117,7 @@ def test_of_many_pairs_random_sign_changes_come_near_the_exact_p():
     assert 0 < sign_flip_p(np.full(40, 1.0), rng()) < 1e-4
 
 
-def test_what_few_seeds_can_show():
+def test_the_number_of_seeds_needed_for_significance():
     assert [smallest_p(n) for n in (1, 2, 3, 5, 6)] == [1, 0.5, 0.25, 0.0625, 0.03125]
     assert [seeds_needed(0.05, tests) for tests in (1, 2, 4)] == [6, 7, 8]
     for n, tests in itertools.product(range(1, 10), (1, 3)):
@@ -131,7 +131,7 @@ def test_holm_steps_down_through_the_tests(seed):
     corrected = holm(ps)
     for level in rng(seed).uniform(0, 1, 50):
         rejected, order = set(), np.argsort(ps)
-        for rank, i in enumerate(order):  # as Holm gives it: stop at the first that is not rejected
+        for rank, i in enumerate(order):  # the procedure as published: stop at the first test that is not rejected
             if ps[i] > level / (len(ps) - rank):
                 break
             rejected.add(i)
@@ -159,7 +159,7 @@ def test_the_bootstrap_interval_is_that_of_scipy():
     assert found == pytest.approx(tuple(result.confidence_interval), abs=0.06)
 
 
-def test_the_bootstrap_bears_what_was_not_reached():
+def test_the_bootstrap_accepts_infinite_values():
     assert bootstrap_interval([100.0, 120.0, math.inf], rng()) == (100, math.inf)
     assert bootstrap_interval([math.inf] * 3, rng()) == (math.inf, math.inf)
     assert bootstrap_interval([5.0], rng()) == (5, 5)
