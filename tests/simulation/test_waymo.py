@@ -65,12 +65,16 @@ def test_pixel_poses_straighten_what_a_fast_vehicle_sees():
     assert np.allclose(still.boxes(0.1), still.boxes(0.0))
 
 
-def test_nothing_that_moves_ends_in_something_else():
-    drive = random_drive(np.random.default_rng(8), 1.0)
-    boxes = drive.boxes(1.0)
-    i, j = np.triu_indices(len(boxes), 1)
-    assert not iou_3d_paired(boxes[i], boxes[j]).any()
-    assert np.linalg.norm(drive.velocity, axis=1).max() > 0
+def test_nothing_that_moves_touches_anything():
+    """At no time does a box overlap another one or that of the vehicle, which is at the origin of its frame."""
+    drives = [random_drive(np.random.default_rng([0, i]), 1.5) for i in range(6)]
+    assert sum((np.linalg.norm(drive.velocity, axis=1) > 0).sum() for drive in drives) > 20
+    assert sum(drive.speed > 0 for drive in drives) > 2
+    for drive in drives:
+        for time in np.arange(0, 1.55, 0.05):
+            boxes = np.vstack([drive.boxes(time), [0, 0, 0.8, 4.8, 2.0, 1.6, 0]])
+            i, j = np.triu_indices(len(boxes), 1)
+            assert not iou_3d_paired(boxes[i], boxes[j]).any()
 
 
 def test_the_same_seed_gives_the_same_frames_and_a_run_goes_on(made, tmp_path):

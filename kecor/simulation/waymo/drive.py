@@ -32,6 +32,10 @@ SPEEDS = {"Car": 9.0, "Van": 8.0, "Truck": 7.0, "Pedestrian": 1.3, "Cyclist": 4.
 LANES = 5.0
 """Metres left and right of the vehicle within which other vehicles drive; beyond, they are parked."""
 
+VEHICLE = (4.8, 2.0, 1.6)
+"""Length, width and height in metres of the vehicle that carries the laser."""
+STEP = 0.1
+"""Seconds between the times at which collisions are looked for."""
 NEAR = 30.0
 """Metres within which a drive's scene holds an object."""
 
@@ -88,7 +92,7 @@ def planar(x: float, y: float, yaw: float) -> np.ndarray:
 def random_drive(rng: np.random.Generator, seconds: float) -> Drive:
     """A drive through a random scene with an object nearby: a segment without any label counts as not labelled.
 
-    Nothing that moves ends on another object after ``seconds``.
+    Nothing that moves touches anything else within ``seconds``, the vehicle included.
     """
     scene = random_scene(rng, full_sweep=True)
     while not (np.hypot(scene.boxes[:, 0], scene.boxes[:, 1]) < NEAR).any():
@@ -97,21 +101,36 @@ def random_drive(rng: np.random.Generator, seconds: float) -> Drive:
     boxes = scene.boxes + np.pad(up, (0, 4))
     scene = replace(scene, boxes=boxes, mesh=replace(scene.mesh, vertices=scene.mesh.vertices + up))
     start = planar(rng.uniform(-2000, 2000), rng.uniform(-2000, 2000), rng.uniform(-np.pi, np.pi))
-    velocity = _velocities(scene, seconds, rng)
-    return Drive(scene, velocity, rng.uniform(0, 8), rng.normal(scale=0.03), start)
+    velocity = _velocities(scene, rng)
+    return _without_collisions(Drive(scene, velocity, rng.uniform(0, 8), rng.normal(scale=0.03), start), seconds)
 
 
-def _velocities(scene: Scene, seconds: float, rng: np.random.Generator) -> np.ndarray:
-    """(M, 2): along each object's heading; what would come to stand on another place stays where it is."""
+def _velocities(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    """(M, 2) m/s along each object's heading; vehicles off the road are parked."""
     speed = np.array([SPEEDS.get(name, 0.0) for name in scene.names]) * rng.uniform(0.6, 1.3, len(scene.names))
     parked = (speed > 5) & (np.abs(scene.boxes[:, 1]) > LANES)
     speed = np.where(parked, 0.0, speed)
-    velocity = speed[:, None] * np.column_stack([np.cos(scene.boxes[:, 6]), np.sin(scene.boxes[:, 6])])
-    later = scene.boxes.copy()
-    later[:, :2] += velocity * seconds
-    overlap = (iou_bev(later, scene.boxes) > 0) | (iou_bev(later, later) > 0)
-    blocked = (overlap & ~np.eye(len(later), dtype=bool)).any(1)
-    return np.where(blocked[:, None], 0.0, velocity)
+    return speed[:, None] * np.column_stack([np.cos(scene.boxes[:, 6]), np.sin(scene.boxes[:, 6])])
+
+
+def _without_collisions(drive: Drive, seconds: float) -> Drive:
+    """The drive without the motion of what would touch something else, be it where that starts or where it moves."""
+    start = _footprints(drive, 0.0)
+    touched = np.zeros(len(start), bool)
+    for time in np.arange(STEP, seconds + STEP, STEP):
+        now = _footprints(drive, time)
+        overlap = (iou_bev(now, start) > 0) | (iou_bev(now, now) > 0)
+        touched |= (overlap & ~np.eye(len(now), dtype=bool)).any(1)
+    velocity = np.where(touched[:-1, None], 0.0, drive.velocity)
+    return replace(drive, velocity=velocity, speed=0.0 if touched[-1] else drive.speed)
+
+
+def _footprints(drive: Drive, time: float) -> np.ndarray:
+    """(M + 1, 7) boxes of the objects and of the vehicle itself, in the vehicle frame of time 0."""
+    boxes, pose = drive.scene.boxes.copy(), drive.pose(time)
+    boxes[:, :2] += drive.velocity * time
+    own = [*pose[:2, 3], VEHICLE[2] / 2, *VEHICLE, drive.turn * time]
+    return np.vstack([boxes, own])
 
 
 def simulate_frame(drive: Drive, segment: str, number: int, rng: np.random.Generator) -> RawFrame:
@@ -151,6 +170,6 @@ def _labels(drive: Drive, time: float, points: np.ndarray) -> np.ndarray:
     labels["type"] = [TYPE_NAMES.index(CLASSES[name]) for name in drive.scene.names]
     labels["box"] = boxes
     labels["id"] = [f"object_{i:03d}".encode() for i in range(len(boxes))]
-    labels["n_points"] = labels["n_top_points"] = count_points_in_boxes(points, boxes)
+    labels["n_points"] = labels["n_top_points"] = count_points_in_boxes(points, boxes.astype(np.float32))
     labels["speed"][:, :2] = drive.velocity @ drive.start[:2, :2].T
     return labels[labels["n_points"] > 0]
