@@ -1,4 +1,4 @@
-"""Detectors and their stages. Importing this package fills the registries of both."""
+"""Detectors and their stages. Importing this package registers both."""
 
 from __future__ import annotations
 
@@ -44,19 +44,24 @@ __all__ = [
 
 
 def build_detector(detector: dict[str, Any], data: DataConfig, seed: int = 0) -> Detector:
-    """The detector of a config's ``detector`` section, its weights drawn from ``seed``.
+    """Build a detector with random weights.
 
-    The state of torch's global generators stays as it was.
+    The state of torch's global generators is not changed.
+
+    Args:
+        detector: the ``detector`` section of a config: ``type`` and the arguments of that type.
+        data: the ``data`` section of the config.
+        seed: of the weights.
 
     Raises:
-        ConfigError: an unknown type, or an unknown, missing or unusable argument.
+        ConfigError: an unknown type, or an unknown, missing or invalid argument.
     """
     arguments = dict(detector)
     name = arguments.pop("type", None)
     if name not in DETECTORS.module_dict:
-        raise ConfigError(f"detector.type: {name!r} is none of {', '.join(sorted(DETECTORS.module_dict))}")
+        raise ConfigError(f"detector.type: got {name!r}; expected one of: {', '.join(sorted(DETECTORS.module_dict))}")
     cls = DETECTORS.module_dict[name]
     check_arguments(cls, arguments, "detector")
     with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs too
+        torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed the GPUs
         return cls(data, **arguments)

@@ -1,9 +1,8 @@
-"""What every detector shares: named stages run in order over a dict, and the answers read off at the end."""
+"""Base class of all detectors: named stages that run in order over a batch, and the outputs read from it."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -17,40 +16,23 @@ from kecor.config import DataConfig
 from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.detectors.grid import Grid
 from kecor.detectors.post_processing import to_numpy
+from kecor.detectors.proposals import Proposals
 from kecor.errors import ConfigError, KecorError
 from kecor.structures import Detections, FrameOutputs
 
 
-@dataclass
-class Proposals:
-    """Boxes of one frame, best first: ``boxes`` (K, 7), ``scores`` (K,), ``labels`` (K,), ``logits`` (K, classes),
-    ``anchors`` (K,), the anchor each comes from, and ``velocities`` (K, 2) where they are predicted."""
-
-    boxes: Tensor
-    scores: Tensor
-    labels: Tensor
-    logits: Tensor
-    anchors: Tensor
-    velocities: Tensor | None = None
-
-    def take(self, index: Tensor) -> Proposals:
-        """The boxes ``index`` (L,), in that order."""
-        columns = {f.name: getattr(self, f.name) for f in fields(self)}
-        return replace(self, **{name: column[index] for name, column in columns.items() if column is not None})
-
-
 class Detector(BaseModel):
-    """A list of named stages, each a module that takes the batch as a dict and returns it with its results added.
+    """A list of named stages. Each is a module that takes the batch as a dict and returns it with its results added.
 
-    A batch holds ``batch_size``, ``frame_ids``, ``voxel_features`` (V, C), ``voxel_coords`` (V, 4) batch, z, y, x,
-    ``points`` (P, 1 + C) with the batch index first, ``gt_boxes`` and ``gt_labels`` (a list of one tensor a frame), and
-    ``gt_velocities`` where the data set has them. The
-    data preprocessor of mmengine's BaseModel brings its tensors to the model's device.
+    A batch holds ``batch_size``, ``frame_ids``, ``voxel_features`` (V, C), ``voxel_coords`` (V, 4) as batch index, z,
+    y, x, ``points`` (P, 1 + C) with the batch index first, and ``gt_boxes`` and ``gt_labels``, lists with one tensor
+    per frame. Data sets with velocities add ``gt_velocities``. The data preprocessor of mmengine's BaseModel moves the
+    tensors to the model's device.
 
     Attributes:
         stages: names of the stages, in order; each is an attribute.
-        roi_feature_channels: width of the ``roi_features`` of :meth:`describe`, and of its ``embedding``.
-        global_step: training batches seen; part of the state, as in OpenPCDet's checkpoints.
+        roi_feature_channels: width of the ``roi_features`` and the ``embedding`` that :meth:`describe` returns.
+        global_step: number of training batches so far; saved with the weights, as in OpenPCDet's checkpoints.
     """
 
     stages: tuple[str, ...] = ()
@@ -64,8 +46,13 @@ class Detector(BaseModel):
         self.register_buffer("global_step", torch.zeros(1, dtype=torch.long))
 
     def forward(self, mode: str = "tensor", **batch: Any) -> dict | list[Detections]:
-        """``"loss"``: the losses by name; ``"predict"``: the detections of each frame, without gradient; ``"tensor"``:
-        the batch with the results of all stages."""
+        """Run the detector on a batch.
+
+        Args:
+            mode: ``"loss"`` returns the losses by name, ``"predict"`` the detections of each frame (without gradient),
+                ``"tensor"`` the batch with the results of all stages.
+            batch: the entries of the batch.
+        """
         if mode == "predict":
             with torch.no_grad():
                 return self.detections(self.run_stages(batch))
@@ -75,16 +62,16 @@ class Detector(BaseModel):
             return self.loss(self.run_stages(batch))
         if mode == "tensor":
             return self.run_stages(batch)
-        raise ValueError(f"mode {mode!r} is none of loss, predict, tensor")
+        raise ValueError(f"got mode {mode!r}; expected one of: loss, predict, tensor")
 
     def set_norm_momentum(self, momentum: float) -> None:
-        """Set the momentum of every batch normalisation.
+        """Set the momentum of every batch normalisation layer.
 
         Raises:
-            ConfigError: it is not in (0, 1].
+            ConfigError: ``momentum`` is not in (0, 1].
         """
         if not 0 < momentum <= 1:
-            raise ConfigError(f"detector.norm_momentum: {momentum} is not above 0 and at most 1")
+            raise ConfigError(f"detector.norm_momentum: got {momentum}; expected a number above 0 and at most 1")
         for layer in self.modules():
             if isinstance(layer, _NormBase):
                 layer.momentum = momentum
@@ -97,46 +84,55 @@ class Detector(BaseModel):
 
     @abstractmethod
     def loss(self, data: dict) -> dict[str, Tensor]:
-        """Losses of a batch that went through all stages."""
+        """Losses by name, of a batch that went through all stages."""
 
     @abstractmethod
     def final_boxes(self, data: dict, frame: int) -> Proposals:
-        """What the detector says of one frame of the batch, after suppression."""
+        """The detections of one frame of the batch, after non-maximum suppression."""
 
     @abstractmethod
     def regions(self, data: dict, frame: int, n_rois: int) -> tuple[Proposals, Tensor]:
-        """At most ``n_rois`` regions of interest of one frame, and their (R, roi_feature_channels) features."""
+        """At most ``n_rois`` regions of interest (RoIs) of one frame and their (R, roi_feature_channels) features."""
 
     @abstractmethod
     def embedding(self, data: dict) -> Tensor:
-        """(N, D) one feature vector of each frame of the batch."""
+        """(N, roi_feature_channels) one feature vector per frame of the batch."""
 
     def passes(
         self, data: dict, frame: int, rois: Proposals, features: Tensor, dropout: DropoutPasses
     ) -> tuple[Tensor, Tensor]:
-        """What thinned heads say of the regions of one frame and their features, both as :meth:`regions` gave them.
+        """Predictions for the RoIs of one frame in each dropout pass.
+
+        Args:
+            data: a batch that went through all stages.
+            frame: position of the frame in the batch.
+            rois, features: as returned by :meth:`regions`.
+            dropout: number of passes and dropout rate.
 
         Returns:
-            (R, P, classes) class logits and (R, P, 7) boxes of each region in each of the P passes.
+            (R, P, classes) class logits and (R, P, 7) boxes of each RoI in each of the P passes.
 
         Raises:
             KecorError: the detector has no dropout passes.
         """
-        raise KecorError(f"{type(self).__name__} has no dropout passes: choose a method that does not need them")
+        raise KecorError(
+            f"{type(self).__name__} has no dropout passes; choose an acquisition method that does not need them, or "
+            "implement passes()"
+        )
 
     def detections(self, data: dict) -> list[Detections]:
         """The detections of each frame of a batch that went through all stages.
 
         Raises:
-            KecorError: predictions that are not finite.
+            KecorError: the predictions are not finite.
         """
         clouds = _split_points(data["points"], data["batch_size"])
-        found = []
+        detections = []
         for frame, cloud in enumerate(clouds):
             self._check_finite(data, frame)
             kept = self.final_boxes(data, frame)
             boxes = to_numpy(kept.boxes)
-            found.append(
+            detections.append(
                 Detections(
                     boxes=boxes,
                     scores=to_numpy(kept.scores),
@@ -146,16 +142,20 @@ class Detector(BaseModel):
                     velocities=None if kept.velocities is None else to_numpy(kept.velocities),
                 )
             )
-        return found
+        return detections
 
     @torch.no_grad()
     def describe(self, batch: dict, n_rois: int, dropout: DropoutPasses | None = None) -> list[FrameOutputs]:
-        """Detections, regions of interest with features, and an embedding of each frame of a collated batch; with
-        ``dropout`` also what its passes say of the regions.
+        """What acquisition functions read of each frame: detections, RoIs with features, and an embedding.
+
+        Args:
+            batch: a collated batch.
+            n_rois: the largest number of RoIs per frame.
+            dropout: if given, also predict every RoI in these dropout passes.
 
         Raises:
-            RuntimeError: the detector is in training mode, where a query would move BatchNorm's statistics.
-            KecorError: predictions that are not finite; or the detector has no dropout passes.
+            RuntimeError: the detector is in training mode, which would change the statistics of batch normalisation.
+            KecorError: the predictions are not finite, or the detector has no dropout passes.
         """
         if self.training:
             raise RuntimeError("describe() needs the detector in eval mode; call detector.eval() first")
@@ -186,12 +186,12 @@ class Detector(BaseModel):
     def _check_finite(data: dict, frame: int) -> None:
         if not (data["cls_preds"][frame].isfinite().all() and data["box_preds"][frame].isfinite().all()):
             raise KecorError(
-                f"frame {data['frame_ids'][frame]}: the detector's predictions are not finite; training has diverged, "
-                "lower schedule.lr or schedule.grad_clip"
+                f"frame {data['frame_ids'][frame]}: the detector's predictions are not finite because training has "
+                "diverged; lower schedule.lr or schedule.grad_clip"
             )
 
 
 def _split_points(points: Tensor, batch_size: int) -> list[np.ndarray]:
-    """The (P_i, 3) x, y, z of each frame from (P, 1 + C) points with the batch index first."""
+    """The (P_i, 3) x, y, z of each frame, from (P, 1 + C) points with the batch index first."""
     array = to_numpy(points)
     return [array[array[:, 0] == frame, 1:4] for frame in range(batch_size)]

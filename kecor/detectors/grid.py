@@ -1,4 +1,4 @@
-"""The voxel grid a data config describes, and the bird's-eye-view map a stride-8 backbone makes of it."""
+"""The voxel grid of a data config and the bird's-eye-view map computed from it."""
 
 from __future__ import annotations
 
@@ -8,12 +8,18 @@ from kecor.config import DataConfig
 from kecor.errors import ConfigError
 
 STRIDE = 8
-"""Voxels along x and along y in one cell of the bird's-eye-view map."""
+"""Voxels along x and y per cell of the bird's-eye-view map."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Voxels along x, y, z of ``point_cloud_range`` (x0, y0, z0, x1, y1, z1), each ``voxel_size`` metres large."""
+    """A voxel grid.
+
+    Attributes:
+        point_cloud_range: (x0, y0, z0, x1, y1, z1) in metres.
+        voxel_size: metres along x, y, z.
+        cells: number of voxels along x, y, z.
+    """
 
     point_cloud_range: tuple[float, ...]
     voxel_size: tuple[float, ...]
@@ -24,23 +30,25 @@ class Grid:
         """The grid of a data config.
 
         Raises:
-            ConfigError: the range is no whole number of voxels, or x or y no whole number of map cells.
+            ConfigError: the range is not a whole number of voxels, or along x or y not a whole number of map cells.
         """
         low, high = data.point_cloud_range[:3], data.point_cloud_range[3:]
         size = data.voxels.size
         if len(size) != 3 or len(low) != 3 or len(high) != 3 or min(size) <= 0:
-            raise ConfigError("data: point_cloud_range needs six numbers, voxels.size three that are above zero")
+            raise ConfigError("data: point_cloud_range needs six numbers and voxels.size three positive ones")
         cells: list[int] = []
         for axis, start, end, step in zip("xyz", low, high, size):
             count = round((end - start) / step)
             if count < 1 or abs(count * step - (end - start)) > 1e-3 * step:
                 raise ConfigError(
-                    f"data.point_cloud_range: {end - start:g} m along {axis} is no whole number of voxels of {step:g} m"
+                    f"data.point_cloud_range: {end - start:g} m along {axis} is not a whole number of voxels of "
+                    f"{step:g} m"
                 )
             if axis != "z" and count % STRIDE:
                 raise ConfigError(
-                    f"data.point_cloud_range: {count} voxels along {axis} are no multiple of {STRIDE}, the backbone's "
-                    f"stride; nearest: {count // STRIDE * STRIDE * step:g} or {-(-count // STRIDE) * STRIDE * step:g} m"
+                    f"data.point_cloud_range: {count} voxels along {axis} are not a multiple of {STRIDE}, the stride "
+                    f"of the backbone; nearest: {count // STRIDE * STRIDE * step:g} or "
+                    f"{-(-count // STRIDE) * STRIDE * step:g} m"
                 )
             cells.append(count)
         x, y, z = cells
@@ -48,11 +56,11 @@ class Grid:
 
     @property
     def sparse_shape(self) -> tuple[int, int, int]:
-        """(z, y, x) shape of the sparse input; one layer is added on top, as published (41 for 40 cells in KITTI)."""
+        """(z, y, x) shape of the sparse input. As published, one layer is added on top (41 for KITTI's 40 cells)."""
         x, y, z = self.cells
         return z + 1, y, x
 
     @property
     def bev_shape(self) -> tuple[int, int]:
-        """(H, W) of the map: y, x."""
+        """(H, W) of the bird's-eye-view map: cells along y and x."""
         return self.cells[1] // STRIDE, self.cells[0] // STRIDE

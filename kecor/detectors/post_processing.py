@@ -1,4 +1,4 @@
-"""From the scores of all anchors to the few boxes that are kept."""
+"""Score threshold and non-maximum suppression: from all anchors to the final boxes."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from kecor import ops
 
 @dataclass(frozen=True)
 class PostProcessing:
-    """What is kept of a frame's boxes; defaults as in OpenPCDet's second.yaml.
+    """Settings of post-processing; defaults as in OpenPCDet's second.yaml.
 
     Attributes:
-        score_threshold: boxes that score less are dropped.
-        nms_threshold: overlap (rotated, bird's-eye view) above which the lower of two boxes is dropped, whatever
-            their classes.
-        pre_nms: boxes that enter the suppression, best first.
-        post_nms: boxes that leave it.
+        score_threshold: boxes with a lower score are dropped.
+        nms_threshold: rotated bird's-eye-view IoU above which the lower-scoring of two boxes is dropped, whatever their
+            classes.
+        pre_nms: largest number of boxes that enter non-maximum suppression, highest scores first.
+        post_nms: largest number of boxes kept after it.
     """
 
     score_threshold: float = 0.1
@@ -30,9 +30,9 @@ class PostProcessing:
 
 
 def best(scores: Tensor, limit: int, threshold: float = 0.0) -> Tensor:
-    """Indices of the ``limit`` highest scores that are at least ``threshold``, best first, ties in index order."""
+    """Indices of the at most ``limit`` highest scores of at least ``threshold``, descending; ties in index order."""
     index = (scores >= threshold).nonzero().squeeze(1)
-    if 0 < limit < len(index):  # sort no more than the best and what ties with the last of them
+    if 0 < limit < len(index):  # sort only the top scores and those equal to the last of them
         least = scores[index].topk(limit, sorted=False).values.amin()
         index = (scores >= least).nonzero().squeeze(1)
     order = torch.sort(scores[index], descending=True, stable=True).indices
@@ -40,12 +40,12 @@ def best(scores: Tensor, limit: int, threshold: float = 0.0) -> Tensor:
 
 
 def suppress(boxes: Tensor, scores: Tensor, threshold: float, limit: int) -> Tensor:
-    """Indices, best first, of the at most ``limit`` boxes that rotated non-maximum suppression keeps."""
+    """Indices of the at most ``limit`` boxes kept by rotated non-maximum suppression, highest scores first."""
     kept = ops.nms_bev(to_numpy(boxes), to_numpy(scores), threshold, max_keep=limit)
     return torch.from_numpy(kept).to(boxes.device)
 
 
 def to_numpy(tensor: Tensor) -> np.ndarray:
-    """The values on the CPU, floating-point ones as float32."""
+    """The tensor as an array; floating-point values become float32."""
     tensor = tensor.detach().cpu()
     return (tensor.float() if tensor.is_floating_point() else tensor).numpy()

@@ -1,4 +1,4 @@
-"""PV-RCNN (Shi et al., CVPR 2020): voxels propose boxes, keypoints that know the cloud refine them."""
+"""PV-RCNN (Shi et al., CVPR 2020): a voxel backbone proposes boxes, keypoint features refine them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 from kecor.config import DataConfig
-from kecor.detectors.detector import Proposals
 from kecor.detectors.dropout_passes import DropoutPasses
+from kecor.detectors.proposals import Proposals
 from kecor.detectors.stages.build import build_stage
 from kecor.detectors.stages.point_head import PointHead
 from kecor.detectors.stages.roi_grid_head import RoiGridHead
@@ -19,12 +19,12 @@ from kecor.registry import DETECTORS
 
 @DETECTORS.register_module("pv_rcnn")
 class PVRCNN(TwoStage):
-    """SECOND, with keypoints that abstract its 3D backbone, and an RoI head that pools them.
+    """SECOND with voxel set abstraction at keypoints and an RoI head that pools the keypoint features.
 
-    Parameter names and shapes are those of OpenPCDet, so that its checkpoints load.
+    Parameter names and shapes equal OpenPCDet's, so its checkpoints load.
 
     Args:
-        data: gives the classes, the range and the voxel size.
+        data: the classes, range and voxel size.
         backbone_3d, backbone_2d, dense_head, post_processing, norm_momentum: as for
             :class:`~kecor.detectors.second.Second`.
         pfe: arguments of :class:`~kecor.detectors.stages.voxel_set_abstraction.VoxelSetAbstraction`.
@@ -33,7 +33,7 @@ class PVRCNN(TwoStage):
         roi_head: arguments of :class:`~kecor.detectors.stages.roi_grid_head.RoiGridHead`.
 
     Raises:
-        ConfigError: unknown or unusable arguments.
+        ConfigError: unknown or invalid arguments.
     """
 
     stages = (
@@ -90,11 +90,11 @@ class PVRCNN(TwoStage):
     def passes(
         self, data: dict, frame: int, rois: Proposals, features: Tensor, dropout: DropoutPasses
     ) -> tuple[Tensor, Tensor]:
-        """Logits of the first stage, from the map with channels dropped; boxes of the second, from the shared features
-        of the RoI head with channels dropped."""
+        """Logits of the dense head, from the map with channels dropped, and boxes of the RoI head, from its shared
+        features with channels dropped; see :meth:`Detector.passes`."""
         logits, _ = super().passes(data, frame, rois, features, dropout)
         return logits, self.roi_head.passes(features, rois.boxes, dropout)
 
     def loss(self, data: dict) -> dict[str, Tensor]:
-        """The losses of the dense head, of the keypoints' weights and of the RoI head."""
+        """The losses of the dense head, the point head and the RoI head."""
         return {**super().loss(data), **self.point_head.loss(data)}

@@ -9,10 +9,11 @@ from torch import Tensor
 
 from kecor import ops
 from kecor.config import DataConfig, check_arguments
-from kecor.detectors.detector import Detector, Proposals
+from kecor.detectors.detector import Detector
 from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.detectors.grid import STRIDE
 from kecor.detectors.post_processing import PostProcessing, best, suppress
+from kecor.detectors.proposals import Proposals
 from kecor.detectors.stages.anchor_head import AnchorHead
 from kecor.detectors.stages.backbone_2d import BEVBackbone
 from kecor.detectors.stages.backbone_3d import VoxelBackbone
@@ -21,26 +22,26 @@ from kecor.detectors.stages.height_compression import HeightCompression
 from kecor.registry import DETECTORS
 
 ROI_NMS_THRESHOLD = 0.7
-"""Overlap above which the lower of two regions of interest is dropped (Shi et al. 2020, section 3.3)."""
+"""IoU above which the lower-scoring of two RoIs is dropped (Shi et al. 2020, section 3.3)."""
 
 
 @DETECTORS.register_module("second")
 class Second(Detector):
-    """Voxels, sparse 3D backbone, bird's-eye-view map, 2D backbone, anchor head.
+    """SECOND: sparse 3D backbone over voxels, bird's-eye-view map, 2D backbone, anchor head.
 
-    Parameter names and shapes are those of OpenPCDet, so that its checkpoints load.
+    Parameter names and shapes equal OpenPCDet's, so its checkpoints load.
 
     Args:
-        data: gives the classes, the range and the voxel size.
+        data: the classes, range and voxel size.
         backbone_3d: arguments of :class:`~kecor.detectors.stages.backbone_3d.VoxelBackbone`.
         backbone_2d: arguments of :class:`~kecor.detectors.stages.backbone_2d.BEVBackbone`.
         dense_head: arguments of :class:`~kecor.detectors.stages.anchor_head.AnchorHead`.
         post_processing: arguments of :class:`~kecor.detectors.post_processing.PostProcessing`.
-        norm_momentum: how fast the running statistics of batch normalisation follow the batches. The published 0.01
-            needs several hundred batches, more than a short training has.
+        norm_momentum: momentum of batch normalisation. With the published 0.01 the running statistics need several
+            hundred batches, more than a short training has.
 
     Raises:
-        ConfigError: unknown or unusable arguments.
+        ConfigError: unknown or invalid arguments.
     """
 
     stages: tuple[str, ...] = ("backbone_3d", "map_to_bev", "backbone_2d", "dense_head")
@@ -77,36 +78,37 @@ class Second(Detector):
         return self.dense_head.loss(data)
 
     def final_boxes(self, data: dict, frame: int) -> Proposals:
-        """The boxes above the score threshold, after class-agnostic suppression."""
+        """The boxes above the score threshold, after class-agnostic non-maximum suppression."""
         p = self.post_processing
         return self._proposals(data, frame, p.pre_nms, p.score_threshold, p.nms_threshold, p.post_nms)
 
     def regions(self, data: dict, frame: int, n_rois: int) -> tuple[Proposals, Tensor]:
-        """The best boxes whatever they score, and the map's features inside them."""
+        """The highest-scoring boxes, without a score threshold, and the map pooled inside each."""
         rois = self._proposals(data, frame, self.post_processing.pre_nms, 0.0, ROI_NMS_THRESHOLD, n_rois)
-        cell = tuple(size * STRIDE * self.backbone_2d.stride for size in self.grid.voxel_size[:2])
+        cell = [size * STRIDE * self.backbone_2d.stride for size in self.grid.voxel_size[:2]]
         origin = self.grid.point_cloud_range[:2]
         return rois, ops.pool_bev(data["spatial_features_2d"][frame], rois.boxes, origin, cell)
 
     def embedding(self, data: dict) -> Tensor:
-        """(N, C) mean of the map."""
+        """(N, C) mean of the map over its cells."""
         return data["spatial_features_2d"].float().mean(dim=(2, 3))
 
     def passes(
         self, data: dict, frame: int, rois: Proposals, features: Tensor, dropout: DropoutPasses
     ) -> tuple[Tensor, Tensor]:
-        """Logits and boxes of the regions' anchors, from the map with channels dropped."""
+        """Logits and boxes of the RoIs' anchors, from the map with channels dropped; see :meth:`Detector.passes`."""
         return self.dense_head.passes(data["spatial_features_2d"][frame], rois.anchors, dropout)
 
     def _proposals(
-        self, data: dict, frame: int, pre_nms: int, min_score: float, overlap: float, limit: int
+        self, data: dict, frame: int, pre_nms: int, min_score: float, nms_threshold: float, limit: int
     ) -> Proposals:
-        """At most ``limit`` boxes that suppression leaves of the ``pre_nms`` best that score at least ``min_score``."""
+        """At most ``limit`` boxes after suppression of the ``pre_nms`` best boxes with a score of at least
+        ``min_score``."""
         logits = data["cls_preds"][frame]
         scores, labels = torch.sigmoid(logits).max(dim=1)
         index = best(scores, pre_nms, min_score)
         boxes = self.dense_head.decode(data, frame, index)
-        kept = suppress(boxes, scores[index], overlap, limit)
+        kept = suppress(boxes, scores[index], nms_threshold, limit)
         index = index[kept]
         velocities = self.dense_head.velocities(data, frame, index)
         return Proposals(boxes[kept], scores[index], labels[index], logits[index], index, velocities)

@@ -1,4 +1,4 @@
-"""SECOND with an IoU head: proposals are ranked by the overlap they are predicted to have."""
+"""SECOND-IoU: SECOND with a second stage that predicts the IoU of each proposal with the ground truth."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from kecor.registry import DETECTORS
 
 @DETECTORS.register_module("second_iou")
 class SecondIoU(TwoStage):
-    """SECOND, then an RoI head that rectifies the scores of its boxes.
+    """SECOND with an RoI head whose predicted IoU replaces the scores of the boxes.
 
-    Parameter names and shapes are those of OpenPCDet's SECONDNetIoU, so that its checkpoints load.
+    Parameter names and shapes equal those of OpenPCDet's SECONDNetIoU, so its checkpoints load.
 
     Args:
-        data: gives the classes, the range and the voxel size.
+        data: the classes, range and voxel size.
         backbone_3d, backbone_2d, dense_head, post_processing, norm_momentum: as for
             :class:`~kecor.detectors.second.Second`.
         proposals, sampling: as for :class:`~kecor.detectors.two_stage.TwoStage`.
         roi_head: arguments of :class:`~kecor.detectors.stages.roi_iou_head.RoiIoUHead`.
 
     Raises:
-        ConfigError: unknown or unusable arguments.
+        ConfigError: unknown or invalid arguments.
     """
 
     stages = ("backbone_3d", "map_to_bev", "backbone_2d", "dense_head", "propose", "roi_head")

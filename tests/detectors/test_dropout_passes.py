@@ -8,7 +8,7 @@ import torch
 
 from kecor import ops
 from kecor.detectors import Detector, build_detector
-from kecor.detectors.dropout_passes import FIRST_HEAD, SECOND_HEAD, DropoutPasses
+from kecor.detectors.dropout_passes import DENSE_HEAD, ROI_HEAD, DropoutPasses
 from kecor.detectors.targets.roi_frame import decode_residuals
 from kecor.errors import KecorError
 from tests.detectors.plain_pv_rcnn import randomise
@@ -52,7 +52,7 @@ def plain_passes(detector: Detector, batch: dict, dropout: DropoutPasses) -> lis
     with torch.no_grad():
         data = detector(**batch)
         answers = []
-        for mask in torch.from_numpy(dropout.masks(data["spatial_features_2d"].shape[1], FIRST_HEAD)):
+        for mask in torch.from_numpy(dropout.masks(data["spatial_features_2d"].shape[1], DENSE_HEAD)):
             bev = data["spatial_features_2d"] * mask[:, None, None]
             answers.append(detector.dense_head({**data, "spatial_features_2d": bev}))
         found = []
@@ -61,7 +61,7 @@ def plain_passes(detector: Detector, batch: dict, dropout: DropoutPasses) -> lis
             logits = torch.stack([answer["cls_preds"][frame, rois.anchors] for answer in answers], 1)
             boxes = [detector.dense_head.decode(answer, frame)[rois.anchors] for answer in answers]
             if is_pv_rcnn(detector):
-                masks = torch.from_numpy(dropout.masks(features.shape[1], SECOND_HEAD))
+                masks = torch.from_numpy(dropout.masks(features.shape[1], ROI_HEAD))
                 boxes = [decode_residuals(detector.roi_head.reg_layers(features * m), rois.boxes) for m in masks]
             found.append((logits.numpy(), torch.stack(boxes, 1).numpy()))
     return found
@@ -141,15 +141,15 @@ def test_proposals_know_their_anchors(detector):
 
 def test_masks_depend_on_nothing_but_their_arguments():
     dropout = DropoutPasses(200, 0.2)
-    masks = dropout.masks(64, FIRST_HEAD)
+    masks = dropout.masks(64, DENSE_HEAD)
     assert masks.shape == (200, 64)
     assert masks.dtype == np.float32
     assert set(np.unique(masks).tolist()) == {0.0, 1.25}
     assert (masks == 0).mean() == pytest.approx(0.2, abs=0.02)
     assert masks.mean() == pytest.approx(1, abs=0.02)
     assert len(np.unique(masks, axis=0)) == 200
-    np.testing.assert_array_equal(masks, dropout.masks(64, FIRST_HEAD))
-    assert (masks != dropout.masks(64, SECOND_HEAD)).mean() == pytest.approx(2 * 0.2 * 0.8, abs=0.03)
+    np.testing.assert_array_equal(masks, dropout.masks(64, DENSE_HEAD))
+    assert (masks != dropout.masks(64, ROI_HEAD)).mean() == pytest.approx(2 * 0.2 * 0.8, abs=0.03)
 
 
 def test_a_detector_without_passes_says_so(monkeypatch):

@@ -57,7 +57,7 @@ def test_what_does_not_fit_is_named_and_nothing_is_loaded(source, target, tmp_pa
     for part in (
         "missing: dense_head.conv_box.bias",
         "unexpected: roi_head.fc.weight",
-        "shape of dense_head.conv_cls.bias: [6], expected [18]",
+        "shape of dense_head.conv_cls.bias: got [6], expected [18]",
     ):
         assert part in str(error.value)
     assert all(torch.equal(v, before[k]) for k, v in target.state_dict().items())
@@ -85,7 +85,7 @@ def test_faults_of_a_second_stage_are_named(source, target, tmp_path):
     flat = state["roi_head.shared_fc_layer.0.weight"].squeeze(2)
     state["roi_head.shared_fc_layer.0.weight"] = flat
     torch.save({"model_state": state}, tmp_path / "c.pth")
-    shapes = f"{list(flat.shape)}, expected {[*flat.shape, 1]}"
+    shapes = f"got {list(flat.shape)}, expected {[*flat.shape, 1]}"
     message = f"missing: pfe.SA_rawpoints.mlps.0.0.weight; shape of roi_head.shared_fc_layer.0.weight: {shapes}"
     with pytest.raises(CheckpointError, match=re.escape(message) + "$"):
         load_pretrained(target, tmp_path / "c.pth")
@@ -111,7 +111,7 @@ def test_files_that_are_no_checkpoint(target, tmp_path):
     with pytest.raises(CheckpointError, match="neither"):
         load_pretrained(target, tmp_path / "c.pth")
     torch.save({"model_state": {"a": 1}}, tmp_path / "c.pth")
-    with pytest.raises(CheckpointError, match="no mapping of names to tensors"):
+    with pytest.raises(CheckpointError, match="not a mapping of names to tensors"):
         load_pretrained(target, tmp_path / "c.pth")
 
 

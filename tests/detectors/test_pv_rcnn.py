@@ -233,11 +233,11 @@ LIMITS = {"pre_nms": 9, "post_nms": 9, "nms_threshold": 0.7}
     ("changes", "message"),
     [
         ({"pfe": {"keypoint": 1}}, r"detector\.pfe\.keypoint.*'keypoints'"),
-        ({"pfe": {"type": "pillars"}}, r"detector\.pfe\.type: 'pillars' is none of"),
+        ({"pfe": {"type": "pillars"}}, r"detector\.pfe\.type: got 'pillars'; expected one of"),
         ({"point_head": {"width": [1]}}, r"detector\.point_head\.width.*'widths'"),
         ({"roi_head": {"gridsize": 6}}, r"detector\.roi_head\.gridsize.*'grid_size'"),
         ({"vfe": {}}, r"detector\.vfe"),
-        ({"proposals": {"train": {}}}, r"detector\.proposals: expected train and test, got train"),
+        ({"proposals": {"train": {}}}, r"detector\.proposals: got train; expected train and test"),
         (
             {"proposals": {"train": LIMITS, "test": {**LIMITS, "post_nms": 0}}},
             r"detector\.proposals\.test: pre_nms and",

@@ -213,13 +213,13 @@ def test_a_diverged_detector_says_so():
         ({"backbone_3d": {"chanels": [1]}}, r"detector.backbone_3d.chanels.*'channels'"),
         ({"backbone_3d": {"grid": 1}}, r"detector.backbone_3d.grid"),
         ({"backbone_3d": {"channels": [1, 2]}}, "expected 5 numbers"),
-        ({"backbone_2d": {"type": "resnet"}}, r"backbone_2d.type: 'resnet' is none of anchor_head"),
-        ({"backbone_2d": {"layers": [1]}}, "one number a level"),
+        ({"backbone_2d": {"type": "resnet"}}, r"backbone_2d.type: got 'resnet'; expected one of: anchor_head"),
+        ({"backbone_2d": {"layers": [1]}}, "one number per level"),
         ({"backbone_2d": {"up_strides": [1, 1]}}, "different resolutions"),
-        ({"backbone_2d": {"strides": [3, 1], "up_strides": [1, 1]}}, "does not divide"),
+        ({"backbone_2d": {"strides": [3, 1], "up_strides": [1, 1]}}, "is not divisible by"),
         ({"dense_head": {"anchors": [{"name": "Car"}]}}, r"anchors\[0\].size is missing"),
         ({"post_processing": {"score_treshold": 1}}, "did you mean 'score_threshold'"),
-        ({"type": "third"}, "'third' is none of"),
+        ({"type": "third"}, "got 'third'; expected one of"),
     ],
 )
 def test_wrong_arguments_are_config_errors(changes, message):

@@ -203,7 +203,7 @@ def test_describe_refuses_training_mode(detector):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"proposals": {"train": CHANGED["proposals"]["train"]}}, "detector.proposals: expected train and test"),
+        ({"proposals": {"train": CHANGED["proposals"]["train"]}}, "proposals: got train; expected train and test"),
         ({"proposals": {**CHANGED["proposals"], "test": {"pre_nms": 1}}}, "proposals.test.post_nms is missing"),
         (
             {"proposals": {**CHANGED["proposals"], "train": {"pre_nsm": 1}}},

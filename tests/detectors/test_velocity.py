@@ -85,7 +85,7 @@ def test_the_loss_sees_known_velocities_only():
     gradient = data["box_preds"].grad
     assert all(loss.isfinite() for loss in losses.values())
     assert gradient.isfinite().all()
-    labels, residuals = detector.dense_head.targets(detector.dense_head._truth(data), data["gt_labels"])
+    labels, residuals = detector.dense_head.targets(detector.dense_head._gt_boxes(data), data["gt_labels"])
     cars, people = labels == 0, labels == 1
     assert cars.any()
     assert people.any()

@@ -1,1 +1,1 @@
-"""Layers that stages are built of."""
+"""Layers used by the stages."""

@@ -1,4 +1,4 @@
-"""Linear layers as published detectors store them: with the weight of a convolution of kernel size 1."""
+"""Linear layers whose weights have the shape of a convolution with kernel size 1, as in published checkpoints."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kecor.errors import ConfigError
 
 
 class Pointwise(nn.Linear):
-    """A linear layer over rows whose weight has shape (out, in, 1, ...), ``kernel_dims`` ones at the end."""
+    """A linear layer whose weight has shape (out, in, 1, ...), with ``kernel_dims`` trailing ones."""
 
     def __init__(self, in_channels: int, out_channels: int, kernel_dims: int, bias: bool = False):
         super().__init__(in_channels, out_channels, bias)
@@ -32,14 +32,16 @@ class Pointwise(nn.Linear):
 def roi_layers(
     in_channels: int, widths: Sequence[int], dropout: float, out_channels: int | None = None
 ) -> nn.Sequential:
-    """Linear, normalisation, ReLU for each width, dropout after the first; then, with ``out_channels``, a last linear
-    layer with bias. Xavier weights (Glorot and Bengio 2010), as the RoI heads of PV-RCNN and SECOND-IoU start from.
+    """The fully connected layers of the RoI heads of PV-RCNN and SECOND-IoU.
+
+    Linear, batch normalisation and ReLU for each width, with dropout after the first group, and a last linear layer
+    with bias if ``out_channels`` is given. Weights are initialised as in Glorot and Bengio 2010 (Xavier).
 
     Raises:
-        ConfigError: no widths, or a share of dropout that is not in [0, 1).
+        ConfigError: no widths, or a dropout probability outside [0, 1).
     """
     if not widths or not 0 <= dropout < 1:
-        raise ConfigError("detector.roi_head: shared and widths need a number a layer, dropout one in [0, 1)")
+        raise ConfigError("detector.roi_head: shared and widths need one number per layer, dropout must be in [0, 1)")
     layers: list[nn.Module] = []
     for number, width in enumerate(widths):
         layers += [Pointwise(in_channels, width, 1), nn.BatchNorm1d(width), nn.ReLU()]
@@ -57,7 +59,7 @@ def roi_layers(
 
 
 def point_layers(in_channels: int, widths: Sequence[int], out_channels: int | None = None) -> nn.Sequential:
-    """Linear, normalisation, ReLU for each width; then, with ``out_channels``, a last linear layer with bias."""
+    """Linear, batch normalisation and ReLU for each width, and a last linear layer if ``out_channels`` is given."""
     layers: list[nn.Module] = []
     for width in widths:
         layers += [nn.Linear(in_channels, width, bias=False), nn.BatchNorm1d(width), nn.ReLU()]
@@ -68,9 +70,9 @@ def point_layers(in_channels: int, widths: Sequence[int], out_channels: int | No
 
 
 def run_rows(layers: nn.Sequential, rows: Tensor) -> Tensor:
-    """``layers`` over (N, C) rows in float32, inside autocast too: they are cheap, and what they say is final.
+    """Apply ``layers`` to (N, C) rows in float32, under autocast too: they are cheap, and their precision matters.
 
-    No rows give no rows, where batch normalisation in training would refuse.
+    N may be 0, which batch normalisation in training mode would not accept.
     """
     if len(rows) == 0:
         width = [layer for layer in layers if isinstance(layer, nn.Linear)][-1].out_features

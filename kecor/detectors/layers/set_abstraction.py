@@ -1,4 +1,4 @@
-"""Set abstraction: what the points around a centre say (Qi et al. 2017, section 3.2; Shi et al. 2020, section 3.1)."""
+"""Set abstraction: features of the points around a centre (Qi et al. 2017, 3.2; Shi et al. 2020, 3.1)."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ from kecor.errors import ConfigError
 
 
 class SetAbstraction(nn.Module):
-    """At each of several radii, an MLP over the neighbours of a centre (their offset and features), and its maximum.
+    """For each of several radii, an MLP over the neighbours of a centre (offset and features) and its maximum.
 
-    The published layers give every centre ``samples`` neighbours: the first within the radius in the order of the
-    points, the very first again where there are fewer, zeros where there is none. Here a neighbour is one row, counted
-    as often as it would stand there; the results are the same.
+    The published layers give every centre exactly ``samples`` neighbours: the first ones within the radius, in the
+    order of the points; the first is repeated if there are fewer, and all are zeros if there is none. Here every
+    neighbour is one row with a weight for its repetitions. The results are the same.
 
     Args:
-        in_channels: of the points' features.
-        mlps: widths of each radius' MLP.
+        in_channels: channels of the point features.
+        mlps: widths of the MLP, per radius.
         radii: metres.
-        samples: neighbours at most, one number a radius.
-        key: the section of the config, for errors.
+        samples: largest number of neighbours, per radius.
+        key: the section of the config, named in errors.
 
     Raises:
-        ConfigError: lists of unlike length, or values that make no sense.
+        ConfigError: lists of different lengths, or invalid values.
     """
 
     def __init__(
@@ -42,21 +42,21 @@ class SetAbstraction(nn.Module):
     ):
         super().__init__()
         if not len(mlps) == len(radii) == len(samples) or not all(mlps):
-            raise ConfigError(f"{key}: mlps (lists of widths), radii and samples need one entry a radius")
+            raise ConfigError(f"{key}: mlps (lists of widths), radii and samples need one entry per radius")
         if not (all(r > 0 for r in radii) and all(n > 0 for n in samples)):
-            raise ConfigError(f"{key}: radii and samples must be above zero")
+            raise ConfigError(f"{key}: radii and samples must be positive")
         self.mlps = nn.ModuleList(_GroupMLP(in_channels + 3, widths) for widths in mlps)
         self.in_channels = in_channels
         self.radii, self.samples = list(radii), list(samples)
         self.out_channels = sum(widths[-1] for widths in mlps)
 
     def forward(self, points: list[Tensor], features: list[Tensor], centres: list[Tensor]) -> Tensor:
-        """(M, out_channels) float32 features of the centres of all frames, one after the other.
+        """(M, out_channels) float32 features of the centres of all frames, concatenated.
 
         Args:
-            points: of each frame (N_f, 3).
-            features: of each frame (N_f, in_channels).
-            centres: of each frame (M_f, 3).
+            points: (N_f, 3) points, per frame.
+            features: (N_f, in_channels) features of the points, per frame.
+            centres: (M_f, 3) centres, per frame.
         """
         with torch.autocast(centres[0].device.type, enabled=False):
             stacked = torch.cat(points), torch.cat(features).float(), torch.cat(centres)
@@ -68,18 +68,18 @@ class SetAbstraction(nn.Module):
 
 
 def _neighbours(points: list[Tensor], centres: list[Tensor], radius: float, limit: int) -> tuple[Tensor, Tensor]:
-    """The result of :func:`kecor.ops.ball_query` over the frames of a batch, indices into all their points."""
+    """Result of :func:`kecor.ops.ball_query` for a batch, with indices into the concatenated points."""
     indices, counts, offset = [], [], 0
-    for of_frame, around in zip(points, centres):
-        index, count = ops.ball_query(of_frame, around, radius, limit)
+    for frame_points, frame_centres in zip(points, centres):
+        index, count = ops.ball_query(frame_points, frame_centres, radius, limit)
         indices.append(index + offset)
         counts.append(count)
-        offset += len(of_frame)
+        offset += len(frame_points)
     return torch.cat(indices), torch.cat(counts)
 
 
 class _GroupMLP(nn.ModuleList):
-    """Linear layers without bias, each normalised and followed by a ReLU, then the maximum over each centre's rows."""
+    """Linear layers without bias, each followed by normalisation and ReLU, and the maximum over each centre's rows."""
 
     def __init__(self, in_channels: int, widths: Sequence[int]):
         layers: list[nn.Module] = []
@@ -94,12 +94,20 @@ class _GroupMLP(nn.ModuleList):
     def forward(
         self, points: Tensor, features: Tensor, centres: Tensor, index: Tensor, counts: Tensor, limit: int
     ) -> Tensor:
-        """(M, width) of M centres, from the rows ``index`` (E,) of points (N, 3) and features (N, C), ``counts`` (M,)
-        a centre."""
+        """(M, out_channels) features of the centres.
+
+        Args:
+            points: (N, 3).
+            features: (N, C) features of the points.
+            centres: (M, 3).
+            index: (E,) rows of the points that are neighbours, centre by centre.
+            counts: (M,) number of neighbours of each centre.
+            limit: number of neighbours in a published group.
+        """
         if len(centres) == 0:
             return centres.new_zeros(0, self.out_channels)
-        # A first layer W acts on a neighbour as W (p - c, f) = (W_p p + W_f f) - W_p c: once a point and once a
-        # centre. The zeros that stand for the neighbours of lone centres are one more point at one more centre.
+        # The first layer W maps a neighbour to W (p - c, f) = (W_p p + W_f f) - W_p c, so it is computed once per point
+        # and once per centre. The zero neighbours of empty groups are one extra point at one extra centre.
         steps = list(self._steps())
         by_offset, by_feature = steps[0][0].matrix.split([3, features.shape[1]], dim=1)
         values = F.pad(torch.addmm(features @ by_feature.T, points, by_offset.T), (0, 0, 0, 1))
@@ -114,14 +122,14 @@ class _GroupMLP(nn.ModuleList):
         return torch.where(counts[:, None] > 0, pooled[:-1], pooled[-1])
 
     def _steps(self) -> Iterator[tuple[Pointwise, WeightedNorm]]:
-        """Each linear layer with the normalisation after it."""
+        """Each linear layer and the normalisation after it."""
         linears = [layer for layer in self if isinstance(layer, Pointwise)]
         norms = [layer for layer in self if isinstance(layer, WeightedNorm)]
         return zip(linears, norms)
 
 
 def _multiplicity(counts: Tensor, rows: int, limit: int) -> Tensor:
-    """(rows,) how often each row would stand in groups of ``limit``; the last row is that of the lone centres."""
+    """(rows,) repetitions of each row in groups of ``limit`` rows; the last row stands for the empty groups."""
     weights = torch.ones(rows, device=counts.device)
     first = (counts.cumsum(0) - counts)[counts > 0]
     weights[first] += limit - counts[counts > 0]

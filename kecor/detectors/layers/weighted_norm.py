@@ -1,4 +1,4 @@
-"""Batch normalisation of rows that stand for several equal ones."""
+"""Batch normalisation of weighted rows."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch.nn.modules.batchnorm import _NormBase
 
 
 class WeightedNorm(_NormBase):
-    """Batch normalisation over rows (E, C), each counted as often as its weight says.
+    """Batch normalisation over rows (E, C), each with a weight.
 
-    The result equals that of plain batch normalisation over the repeated rows, and costs E of them. The published
-    layers normalise (N, C, M, S) maps; parameters and statistics have their names.
+    The result equals batch normalisation over rows that are repeated according to their weights. Parameters and
+    statistics have the names of ``nn.BatchNorm2d``, which the published layers use.
     """
 
     momentum: float
@@ -26,7 +26,8 @@ class WeightedNorm(_NormBase):
 
         Args:
             rows: (E, C).
-            weights: (E,) how often each row counts; at least two in all in training, else the statistics stay.
+            weights: (E,) number of repetitions of each row. In training the running statistics are updated only if
+                their sum is above 1.
         """
         if self.training:
             total = weights.sum()
@@ -36,8 +37,7 @@ class WeightedNorm(_NormBase):
                 self.running_mean.lerp_(mean, self.momentum)
                 self.running_var.lerp_(variance * (total / (total - 1)), self.momentum)
             return normalised
-        statistics = self.running_mean, self.running_var
-        return F.batch_norm(rows, *statistics, self.weight, self.bias, eps=self.eps)
+        return F.batch_norm(rows, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
 
 
 class _Normalise(torch.autograd.Function):
@@ -57,7 +57,7 @@ class _Normalise(torch.autograd.Function):
         centred, shares, weight, inverse = ctx.saved_tensors
         bias_gradient = gradient.sum(0)
         weight_gradient = (gradient * centred).sum(0) * inverse
-        # mean and variance depend on every row in proportion to its share
-        pull = torch.addcmul(bias_gradient, centred, weight_gradient * inverse).mul_(shares[:, None])
-        rows_gradient = torch.sub(gradient, pull, out=pull).mul_(weight * inverse)
+        # the mean and variance depend on every row in proportion to its share
+        through_statistics = torch.addcmul(bias_gradient, centred, weight_gradient * inverse).mul_(shares[:, None])
+        rows_gradient = torch.sub(gradient, through_statistics, out=through_statistics).mul_(weight * inverse)
         return rows_gradient, None, weight_gradient, bias_gradient, None

@@ -1,1 +1,1 @@
-"""The stages of a detector, one a file."""
+"""The stages of the detectors, one per file."""

@@ -1,4 +1,4 @@
-"""The 2D backbone: a small feature pyramid over the bird's-eye-view map (Yan et al. 2018, section 3.3)."""
+"""The 2D backbone: a small feature pyramid on the bird's-eye-view map (Yan et al. 2018, section 3.3)."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from kecor.registry import DETECTOR_STAGES
 
 @DETECTOR_STAGES.register_module("bev_backbone")
 class BEVBackbone(nn.Module):
-    """Levels of 3x3 convolutions, each brought back to one resolution by a transposed convolution and concatenated.
+    """Levels of 3x3 convolutions, each upsampled to a common resolution by a transposed convolution and concatenated.
 
     Args:
-        in_channels: of the map.
+        in_channels: channels of the map.
         shape: (H, W) of the map.
-        layers: 3x3 convolutions in each level, after the strided one that opens it.
-        strides: of each level.
+        layers: number of 3x3 convolutions in each level, after its first, strided one.
+        strides: stride of each level.
         filters: channels of each level.
-        up_strides: by how much each level is upsampled.
-        up_filters: channels each level adds to the output.
+        up_strides: upsampling factor of each level.
+        up_filters: output channels of each level.
 
     Raises:
-        ConfigError: lists of unlike length, levels that end at unlike resolutions, or a map that the strides do not
-            divide.
+        ConfigError: lists of different lengths, levels upsampled to different resolutions, or a map size that the
+            strides do not divide.
     """
 
     def __init__(
@@ -62,19 +62,20 @@ class BEVBackbone(nn.Module):
         up_strides: Sequence[int],
         up_filters: Sequence[int],
     ) -> int:
+        """Stride of the output relative to the input map."""
         if len({len(v) for v in (layers, strides, filters, up_strides, up_filters)}) != 1 or not layers:
             raise ConfigError(
-                "detector.backbone_2d: layers, strides, filters, up_strides and up_filters need one number a level"
+                "detector.backbone_2d: layers, strides, filters, up_strides and up_filters need one number per level"
             )
         ratios = {math.prod(strides[: i + 1]) / up for i, up in enumerate(up_strides)}
         stride = ratios.pop()
         if ratios or stride != int(stride):
-            raise ConfigError("detector.backbone_2d: strides and up_strides bring the levels to different resolutions")
+            raise ConfigError("detector.backbone_2d: strides and up_strides give the levels different resolutions")
         total = math.prod(strides)
         if shape[0] % total or shape[1] % total:
             raise ConfigError(
-                f"detector.backbone_2d.strides: their product {total} does not divide the map of {shape[0]} x "
-                f"{shape[1]} cells (y, x); change data.point_cloud_range so that it does"
+                f"detector.backbone_2d.strides: the map of {shape[0]} x {shape[1]} cells (y, x) is not divisible by "
+                f"their product {total}; change data.point_cloud_range"
             )
         return int(stride)
 
@@ -87,7 +88,7 @@ class BEVBackbone(nn.Module):
         return ConvNormReLU(*modules)
 
     def forward(self, data: dict) -> dict:
-        """From ``spatial_features`` (N, in_channels, H, W): adds ``spatial_features_2d`` (N, out_channels, H', W')."""
+        """Reads ``spatial_features`` (N, in_channels, H, W); adds ``spatial_features_2d`` (N, out_channels, H', W')."""
         x = data["spatial_features"]
         levels = []
         for block, deblock in zip(self.blocks, self.deblocks):

@@ -17,13 +17,13 @@ OUT_KERNEL, OUT_STRIDE = (3, 1, 1), (2, 1, 1)
 
 @DETECTOR_STAGES.register_module("voxel_backbone")
 class VoxelBackbone(nn.Module):
-    """Voxel features to a sparse map, downsampled 8 times along x and y and to a few layers along z.
+    """Sparse convolutions that downsample the voxels 8 times along x and y and to a few layers along z.
 
     Args:
         grid: the voxel grid of the input.
-        in_channels: numbers of each voxel: x, y, z, intensity.
-        channels: of the input convolution and of the four levels after it.
-        out_channels: of the last convolution, along z alone.
+        in_channels: features per voxel: x, y, z, intensity.
+        channels: channels of the input convolution and of the four levels after it.
+        out_channels: channels of the last convolution, which downsamples z only.
 
     Raises:
         ConfigError: not five ``channels``, or too few voxels along z for the last convolution.
@@ -38,7 +38,7 @@ class VoxelBackbone(nn.Module):
     ):
         super().__init__()
         if len(channels) != 5:
-            raise ConfigError(f"detector.backbone_3d.channels: expected 5 numbers, got {list(channels)}")
+            raise ConfigError(f"detector.backbone_3d.channels: got {list(channels)}; expected 5 numbers")
         c0, c1, c2, c3, c4 = channels
         self.in_channels = in_channels
         self.sparse_shape = grid.sparse_shape
@@ -63,7 +63,7 @@ class VoxelBackbone(nn.Module):
 
     @staticmethod
     def _depth(grid: Grid) -> int:
-        """Layers along z that are left: (size + 2 padding - 3) // 2 + 1 at each of the four strided convolutions."""
+        """Layers along z of the output: (size + 2 padding - 3) // 2 + 1 after each of the four strided convolutions."""
         size = grid.sparse_shape[0]
         for padding in (1, 1, 0, 0):
             size = (size + 2 * padding - 3) // 2 + 1
@@ -74,14 +74,14 @@ class VoxelBackbone(nn.Module):
         return size
 
     def forward(self, data: dict) -> dict:
-        """From ``voxel_features`` (V, in_channels) and ``voxel_coords`` (V, 4) batch, z, y, x: adds
-        ``encoded_spconv_tensor`` (out_channels) and ``multi_scale_3d_features``, sparse tensors at strides 1, 2, 4, 8
-        (an empty dict when no frame of the batch has a voxel).
+        """Reads ``voxel_features`` (V, in_channels) and ``voxel_coords`` (V, 4) as batch index, z, y, x. Adds the
+        sparse tensor ``encoded_spconv_tensor`` and ``multi_scale_3d_features``, the sparse tensors at strides 1, 2, 4
+        and 8 by name (empty if no frame of the batch has a voxel).
 
-        Sparse convolution runs in float32, inside autocast too.
+        Sparse convolution runs in float32 under autocast too.
         """
         features, coords, batch_size = data["voxel_features"], data["voxel_coords"], data["batch_size"]
-        if len(features) == 0:  # spconv takes no empty tensor
+        if len(features) == 0:  # spconv does not accept empty tensors
             empty = sparse_tensor(features.new_zeros(0, self.out_channels), coords, self.out_shape, batch_size)
             return {**data, "encoded_spconv_tensor": empty, "multi_scale_3d_features": {}}
         use_device(self, features.device)

@@ -11,11 +11,13 @@ from kecor.registry import DETECTOR_STAGES
 
 
 def build_stage(key: str, default: str, section: dict[str, Any] | None, *given: Any) -> Any:
-    """The stage of section ``key``: of the registered ``type`` it names, else of type ``default``.
+    """Build the stage that a section of the config describes.
 
     Args:
-        given: the leading arguments of the stage, which depend on the data and on the stages before it and are never a
-            config's.
+        key: of the section, named in errors.
+        default: registered type of the stage if the section has no ``type``.
+        section: ``type`` and arguments of the stage.
+        given: leading arguments of the stage, which follow from the data and the stages before it.
 
     Raises:
         ConfigError: an unknown type, or an unknown or missing argument.
@@ -23,7 +25,9 @@ def build_stage(key: str, default: str, section: dict[str, Any] | None, *given: 
     arguments = dict(section or {})
     name = arguments.pop("type", default)
     if name not in DETECTOR_STAGES.module_dict:
-        raise ConfigError(f"{key}.type: {name!r} is none of {', '.join(sorted(DETECTOR_STAGES.module_dict))}")
+        raise ConfigError(
+            f"{key}.type: got {name!r}; expected one of: {', '.join(sorted(DETECTOR_STAGES.module_dict))}"
+        )
     stage = functools.partial(DETECTOR_STAGES.module_dict[name], *given)
     check_arguments(stage, arguments, key)
     return stage(**arguments)

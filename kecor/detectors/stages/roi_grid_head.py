@@ -1,4 +1,4 @@
-"""The RoI head of PV-RCNN: RoI-grid pooling, confidence and refinement (Shi et al. 2020, section 3.3)."""
+"""The RoI head of PV-RCNN: RoI-grid pooling, confidence and box refinement (Shi et al. 2020, section 3.3)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from kecor.detectors.dropout_passes import SECOND_HEAD, DropoutPasses
+from kecor.detectors.dropout_passes import ROI_HEAD, DropoutPasses
 from kecor.detectors.layers.pointwise import roi_layers, run_rows
 from kecor.detectors.layers.set_abstraction import SetAbstraction
 from kecor.detectors.targets.box_coder import wrap_heading
@@ -20,19 +20,19 @@ from kecor.registry import DETECTOR_STAGES
 
 @DETECTOR_STAGES.register_module("roi_grid_head")
 class RoiGridHead(nn.Module):
-    """Each RoI is a grid of points; each of them abstracts the keypoints around it; their features, side by side, say
-    how well the RoI fits and how to correct it.
+    """Pools keypoint features at a grid of points in each RoI, then predicts its confidence and box residuals.
 
     Args:
-        in_channels: of the keypoints' features.
-        grid_size: points along each side of a RoI.
-        mlps, radii, samples: of the :class:`~kecor.detectors.layers.set_abstraction.SetAbstraction` of the grid points.
-        shared: widths of the shared layers; the last is that of the RoI features.
-        widths: of the hidden layers of the two branches.
-        dropout: share of features dropped in training.
+        in_channels: channels of the keypoint features.
+        grid_size: grid points along each side of an RoI.
+        mlps, radii, samples: arguments of the :class:`~kecor.detectors.layers.set_abstraction.SetAbstraction` that
+            pools the keypoints around each grid point.
+        shared: widths of the shared layers; the last is the width of the RoI features.
+        widths: widths of the hidden layers of the two branches.
+        dropout: dropout probability in training.
 
     Raises:
-        ConfigError: values that make no sense.
+        ConfigError: invalid values.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class RoiGridHead(nn.Module):
     ):
         super().__init__()
         if grid_size < 1:
-            raise ConfigError(f"detector.roi_head.grid_size: {grid_size} is not above zero")
+            raise ConfigError(f"detector.roi_head.grid_size: got {grid_size}; expected at least 1")
         self.grid_size = grid_size
         self.roi_grid_pool_layer = SetAbstraction(in_channels, mlps, radii, samples, "detector.roi_head")
         pooled = grid_size**3 * self.roi_grid_pool_layer.out_channels
@@ -59,15 +59,15 @@ class RoiGridHead(nn.Module):
         self.out_channels = shared[-1]
 
     def forward(self, data: dict) -> dict:
-        """From ``rois``, ``keypoints`` and ``keypoint_features`` (K, in_channels): adds for the RoIs of all frames, one
-        after the other, ``roi_features`` (R, out_channels), ``roi_logits`` (R,) of the confidence and ``roi_scores``,
-        its sigmoid, ``roi_residuals`` (R, 7) and the ``roi_boxes`` (R, 7) they amount to."""
+        """Reads ``rois``, ``keypoints`` and ``keypoint_features`` (K, in_channels). Adds, for the RoIs of all frames
+        concatenated, ``roi_features`` (R, out_channels), the confidence as ``roi_logits`` (R,) and, after the sigmoid,
+        ``roi_scores`` (R,), ``roi_residuals`` (R, 7) and the refined ``roi_boxes`` (R, 7)."""
         boxes = [rois.boxes for rois in data["rois"]]
         keypoints = data["keypoints"]
         features = data["keypoint_features"].split([len(points) for points in keypoints])
-        centres = [grid_points(of_frame, self.grid_size).flatten(0, 1) for of_frame in boxes]
+        centres = [grid_points(frame_boxes, self.grid_size).flatten(0, 1) for frame_boxes in boxes]
         pooled = self.roi_grid_pool_layer(keypoints, list(features), centres)
-        # channels before grid points, as published
+        # channels first, then grid points, as published
         pooled = pooled.view(-1, self.grid_size**3, pooled.shape[1]).transpose(1, 2).flatten(1)
         shared = run_rows(self.shared_fc_layer, pooled)
         logits = run_rows(self.cls_layers, shared)[:, 0]
@@ -82,14 +82,14 @@ class RoiGridHead(nn.Module):
         }
 
     def passes(self, features: Tensor, rois: Tensor, dropout: DropoutPasses) -> Tensor:
-        """(R, P, 7) refined boxes of the RoIs (R, 7), as P regression branches say that see their shared features
-        (R, out_channels) thinned."""
-        seen = dropout.thin(features, SECOND_HEAD)
-        _, refined = self._refine(seen.flatten(0, 1), rois.repeat_interleave(dropout.passes, dim=0))
-        return refined.view(*seen.shape[:2], 7)
+        """(R, P, 7) refined boxes of the RoIs (R, 7) in each of P dropout passes, which drop channels of their shared
+        features (R, out_channels)."""
+        dropped = dropout.apply(features, ROI_HEAD)
+        _, refined = self._refine(dropped.flatten(0, 1), rois.repeat_interleave(dropout.passes, dim=0))
+        return refined.view(*dropped.shape[:2], 7)
 
     def _refine(self, shared: Tensor, rois: Tensor) -> tuple[Tensor, Tensor]:
-        """(R, 7) residuals of RoIs with shared features, and the boxes they amount to."""
+        """(R, 7) residuals predicted from the shared features, and the (R, 7) boxes they decode to."""
         residuals = run_rows(self.reg_layers, shared)
         refined = decode_residuals(residuals, rois)
         return residuals, torch.cat([refined[:, :6], wrap_heading(refined[:, 6:])], dim=1)
@@ -103,9 +103,9 @@ class RoiGridHead(nn.Module):
 
 
 def grid_points(boxes: Tensor, size: int) -> Tensor:
-    """(R, size**3, 3) centres of the equal parts of each box, x slowest and z fastest, in its axes' directions."""
+    """(R, size**3, 3) centres of size**3 equal parts of each box, in the box's axes; x varies slowest, z fastest."""
     steps = (torch.arange(size, device=boxes.device, dtype=boxes.dtype) + 0.5) / size - 0.5
     local = torch.cartesian_prod(steps, steps, steps) * boxes[:, None, 3:6]
     cos, sin = boxes[:, 6, None].cos(), boxes[:, 6, None].sin()
-    turned = [local[..., 0] * cos - local[..., 1] * sin, local[..., 0] * sin + local[..., 1] * cos, local[..., 2]]
-    return torch.stack(turned, dim=-1) + boxes[:, None, :3]
+    rotated = [local[..., 0] * cos - local[..., 1] * sin, local[..., 0] * sin + local[..., 1] * cos, local[..., 2]]
+    return torch.stack(rotated, dim=-1) + boxes[:, None, :3]

@@ -1,4 +1,4 @@
-"""The RoI head of SECOND-IoU: what overlap with the truth a proposal has, read off the bird's-eye-view map."""
+"""The RoI head of SECOND-IoU: predicts the IoU of each proposal with the ground truth from the map inside it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ from kecor.registry import DETECTOR_STAGES
 
 @DETECTOR_STAGES.register_module("roi_iou_head")
 class RoiIoUHead(nn.Module):
-    """The map inside a proposal, read on a grid, says how well the proposal fits: that is its score. Its box stays.
+    """Pools the map on a grid in each proposal and predicts its IoU, which becomes its score; boxes are unchanged.
 
-    No gradient flows into the map (as in OpenPCDet's SECONDHead).
+    No gradient flows into the map, as in OpenPCDet's SECONDHead.
 
     Args:
-        in_channels: of the map.
-        grid: what the map covers.
-        map_stride: voxels along x and y in one cell of the map.
-        grid_size: points along each side of a RoI.
-        shared: widths of the shared layers; the last is that of the RoI features.
-        widths: of the hidden layers of the IoU branch.
-        dropout: share of features dropped in training.
+        in_channels: channels of the map.
+        grid: the voxel grid that the map covers.
+        map_stride: voxels along x and y per cell of the map.
+        grid_size: grid points along each side of an RoI.
+        shared: widths of the shared layers; the last is the width of the RoI features.
+        widths: widths of the hidden layers of the IoU branch.
+        dropout: dropout probability in training.
 
     Raises:
-        ConfigError: values that make no sense.
+        ConfigError: invalid values.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class RoiIoUHead(nn.Module):
     ):
         super().__init__()
         if grid_size < 1:
-            raise ConfigError(f"detector.roi_head.grid_size: {grid_size} is not above zero")
+            raise ConfigError(f"detector.roi_head.grid_size: got {grid_size}; expected at least 1")
         self.grid_size = grid_size
         self.origin = grid.point_cloud_range[:2]
         self.cell = tuple(size * map_stride for size in grid.voxel_size[:2])
@@ -56,19 +56,24 @@ class RoiIoUHead(nn.Module):
         self.out_channels = shared[-1]
 
     def forward(self, data: dict) -> dict:
-        """From ``rois`` and ``spatial_features_2d`` (N, in_channels, H, W): adds for the RoIs of all frames, one after
-        the other, ``roi_features`` (R, out_channels), ``roi_logits`` (R,), ``roi_scores``, their sigmoid, and
-        ``roi_boxes`` (R, 7), which are the RoIs."""
+        """Reads ``rois`` and ``spatial_features_2d`` (N, in_channels, H, W). Adds, for the RoIs of all frames
+        concatenated, ``roi_features`` (R, out_channels), ``roi_logits`` (R,), their sigmoid ``roi_scores`` (R,) and
+        ``roi_boxes`` (R, 7), the RoIs themselves."""
         boxes = [rois.boxes for rois in data["rois"]]
         maps = data["spatial_features_2d"].detach()
         pooled = [
-            ops.pool_bev_grid(bev, of_frame, self.origin, self.cell, self.grid_size)
-            for bev, of_frame in zip(maps, boxes)
+            ops.pool_bev_grid(bev, frame_boxes, self.origin, self.cell, self.grid_size)
+            for bev, frame_boxes in zip(maps, boxes)
         ]
         shared = run_rows(self.shared_fc_layer, torch.cat(pooled).flatten(1))
         logits = run_rows(self.iou_layers, shared)[:, 0]
-        found = {"roi_features": shared, "roi_logits": logits, "roi_scores": logits.sigmoid()}
-        return {**data, **found, "roi_boxes": torch.cat(boxes)}
+        return {
+            **data,
+            "roi_features": shared,
+            "roi_logits": logits,
+            "roi_scores": logits.sigmoid(),
+            "roi_boxes": torch.cat(boxes),
+        }
 
     def loss(self, data: dict, sampling: RoiSampling) -> dict[str, Tensor]:
         """``loss_rcnn_iou`` of the sampled RoIs."""

@@ -11,14 +11,14 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class AnchorSpec:
-    """The anchors of one class: one at each map cell and rotation.
+    """The anchors of one class: one per map cell and rotation.
 
     Attributes:
         name: class name.
         size: dx, dy, dz in metres.
         bottom: z of the bottom face in metres.
-        matched: an anchor with at least this overlap is positive.
-        unmatched: an anchor below this overlap is negative; between the two it is left out of the loss.
+        matched: an anchor with at least this overlap with a ground-truth box is positive.
+        unmatched: an anchor below this overlap is negative; anchors between the two are ignored by the loss.
         rotations: headings in radians.
     """
 
@@ -41,7 +41,7 @@ KITTI_ANCHORS = (
 def class_anchors(spec: AnchorSpec, point_cloud_range: Sequence[float], shape: tuple[int, int]) -> Tensor:
     """(H, W, R, 7) float32 anchors of one class over a map of ``shape`` (H, W); y runs along H, x along W.
 
-    The outermost anchors stand on the edges of the range, not in the centres of the outermost cells
+    The outermost anchors lie on the edges of the range, not at the centres of the outermost cells
     (``align_center: False`` in OpenPCDet).
     """
     x0, y0, _, x1, y1, _ = point_cloud_range

@@ -1,4 +1,4 @@
-"""How a box is written as a residual of an anchor (Yan et al. 2018, equation 2), and its heading as a direction bin."""
+"""Box residuals relative to anchors (Yan et al. 2018, equation 2) and direction bins of headings."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ DIRECTION_OFFSET = 0.78539
 DIRECTION_BINS = 2
 PERIOD = 2 * math.pi / DIRECTION_BINS
 LARGEST_LOG_RATIO = math.log(1000 / 16)
-"""A box is at most so much larger or smaller than its anchor (as in Detectron): an untrained head stays finite."""
+"""Limit of the decoded log size ratio, as in Detectron, so that an untrained head gives finite boxes."""
 
 
 def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
-    """(..., 7) residuals of boxes: offsets by the anchor's diagonal and height, log size ratios, heading difference.
+    """(..., 7) residuals of boxes relative to anchors.
 
-    Further columns of ``boxes``, such as velocities, are appended as they are.
+    Offsets in x and y are divided by the anchor's diagonal, the offset in z by its height. Sizes are log ratios, the
+    heading is a difference. Further columns of ``boxes``, such as velocities, are copied unchanged.
     """
     diagonal = anchors[..., 3:5].norm(dim=-1, keepdim=True)
     return torch.cat(
@@ -33,7 +34,7 @@ def encode(boxes: Tensor, anchors: Tensor) -> Tensor:
 
 
 def decode(residuals: Tensor, anchors: Tensor) -> Tensor:
-    """(..., 7) boxes; the inverse of :func:`encode` up to LARGEST_LOG_RATIO."""
+    """(..., 7) boxes; the inverse of :func:`encode`, with log size ratios clamped to ``LARGEST_LOG_RATIO``."""
     diagonal = anchors[..., 3:5].norm(dim=-1, keepdim=True)
     return torch.cat(
         [
@@ -47,19 +48,19 @@ def decode(residuals: Tensor, anchors: Tensor) -> Tensor:
 
 
 def direction_bin(heading: Tensor) -> Tensor:
-    """Which half turn, counted from ``DIRECTION_OFFSET``, a heading lies in: 0 or 1 (int64)."""
-    turned = _wrap(heading - DIRECTION_OFFSET, 2 * math.pi)
-    return torch.clamp((turned / PERIOD).floor().long(), 0, DIRECTION_BINS - 1)
+    """The direction bin of a heading (int64): 0 for the half turn from ``DIRECTION_OFFSET``, 1 for the other."""
+    angle = _wrap(heading - DIRECTION_OFFSET, 2 * math.pi)
+    return torch.clamp((angle / PERIOD).floor().long(), 0, DIRECTION_BINS - 1)
 
 
 def decode_heading(heading: Tensor, direction: Tensor) -> Tensor:
-    """The heading in [-pi, pi) of a residual that is known up to half a turn, put into the predicted direction bin."""
+    """The heading in [-pi, pi) that equals ``heading`` up to half a turn and lies in the bin ``direction``."""
     heading = _wrap(heading - DIRECTION_OFFSET, PERIOD) + DIRECTION_OFFSET + PERIOD * direction.to(heading.dtype)
     return wrap_heading(heading)
 
 
 def wrap_heading(heading: Tensor) -> Tensor:
-    """The same headings in [-pi, pi)."""
+    """Headings wrapped to [-pi, pi)."""
     return _wrap(heading + math.pi, 2 * math.pi) - math.pi
 
 

@@ -1,4 +1,4 @@
-"""Regression targets of the proxy head: what the detector head should predict for each RoI."""
+"""Regression targets of the proxy head: the detector head's targets for each RoI."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from kecor import ops
 from kecor.detectors.targets.roi_frame import canonical_residuals
 
 IOU_LOW, IOU_HIGH = 0.25, 0.75
-"""3D IoU at which the class target leaves 0 and reaches 1 (Shi et al. 2020, equation 9)."""
-IOU_REGRESSED = 0.55
-"""3D IoU from which a RoI also gets box targets (OpenPCDet's pv_rcnn.yaml)."""
+"""3D IoU up to which the class target is 0, and from which it is 1 (Shi et al. 2020, equation 9)."""
+BOX_IOU = 0.55
+"""3D IoU from which an RoI has box targets (OpenPCDet's pv_rcnn.yaml)."""
 
 
 def proxy_targets(
@@ -21,7 +21,7 @@ def proxy_targets(
     gt_labels: np.ndarray,
     n_classes: int,
 ) -> np.ndarray:
-    """Targets of each RoI, which is matched to the ground-truth box of its class with the highest 3D IoU.
+    """Targets of each RoI, matched to the ground-truth box of its class with the highest 3D IoU.
 
     Args:
         roi_boxes: (R, 7).
@@ -30,9 +30,9 @@ def proxy_targets(
         gt_labels: (M,) 0-based.
 
     Returns:
-        (R, n_classes + 7) float32. First the class target: at the class of the matched box the 3D IoU, rescaled from
-        [0.25, 0.75] to [0, 1]; 0 elsewhere. Then the residuals of the matched box in the RoI's own frame (see
-        :func:`~kecor.detectors.targets.roi_frame.canonical_residuals`), 0 below an IoU of 0.55.
+        (R, n_classes + 7) float32. The first columns are the class target: the 3D IoU rescaled from [0.25, 0.75] to
+        [0, 1] at the class of the matched box, 0 elsewhere. The last 7 are the residuals of the matched box in the
+        RoI's frame (:func:`~kecor.detectors.targets.roi_frame.canonical_residuals`), 0 below an IoU of 0.55.
     """
     targets = np.zeros((len(roi_boxes), n_classes + 7), np.float32)
     if len(roi_boxes) == 0 or len(gt_boxes) == 0:
@@ -43,7 +43,9 @@ def proxy_targets(
     overlap = iou[np.arange(len(iou)), match]
     soft = np.clip((overlap - IOU_LOW) / (IOU_HIGH - IOU_LOW), 0, 1)
     targets[np.arange(len(iou)), gt_labels[match]] = soft
-    near = overlap >= IOU_REGRESSED
-    matched, rois = (torch.from_numpy(np.asarray(a, np.float64)) for a in (gt_boxes[match[near]], roi_boxes[near]))
-    targets[near, n_classes:] = canonical_residuals(matched, rois).numpy()
+    positive = overlap >= BOX_IOU
+    matched, rois = (
+        torch.from_numpy(np.asarray(a, np.float64)) for a in (gt_boxes[match[positive]], roi_boxes[positive])
+    )
+    targets[positive, n_classes:] = canonical_residuals(matched, rois).numpy()
     return targets

@@ -1,4 +1,4 @@
-"""Which proposals a second stage is trained on, and what their scores should be."""
+"""Sampling of the proposals that train the second stage, and their score targets."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ SECTION = "detector.sampling"
 
 @dataclass(frozen=True)
 class RoiSampling:
-    """How many proposals of a frame are trained on, and which; defaults as in OpenPCDet's pv_rcnn.yaml.
+    """Settings of RoI sampling; defaults as in OpenPCDet's pv_rcnn.yaml.
 
     Attributes:
-        rois: sampled of a frame.
-        foreground: the largest share of foreground among them.
-        foreground_iou: 3D IoU with ground truth of its class from which a proposal is foreground.
-        hard_share: the largest share of hard ones among the background.
+        rois: RoIs sampled per frame.
+        foreground: largest share of foreground RoIs.
+        foreground_iou: 3D IoU with a ground-truth box of its class from which a proposal is foreground.
+        hard_share: largest share of hard RoIs in the background.
         easy_iou: IoU below which a background proposal is easy.
-        score_iou: IoU up to which the score should be 0, and from which it should be 1.
+        score_iou: IoU up to which the score target is 0, and IoU from which it is 1.
 
     Raises:
-        ConfigError: a value no sampling can work with.
+        ConfigError: an invalid value.
     """
 
     rois: int = 128
@@ -41,18 +41,18 @@ class RoiSampling:
     score_iou: Sequence[float] = (0.25, 0.75)
 
     def __post_init__(self):
-        whole = isinstance(self.rois, int) and not isinstance(self.rois, bool)
-        _demand(whole and self.rois >= 1, "rois", self.rois, "a whole number of at least 1")
+        is_integer = isinstance(self.rois, int) and not isinstance(self.rois, bool)
+        _check(is_integer and self.rois >= 1, "rois", self.rois, "an integer of at least 1")
         for name in ("foreground", "hard_share"):
             value = getattr(self, name)
-            _demand(_is_number(value) and 0 <= value <= 1, name, value, "between 0 and 1")
+            _check(_is_number(value) and 0 <= value <= 1, name, value, "a number between 0 and 1")
         iou = self.foreground_iou
-        _demand(_is_number(iou) and 0 < iou <= 1, "foreground_iou", iou, "above 0 and at most 1")
+        _check(_is_number(iou) and 0 < iou <= 1, "foreground_iou", iou, "a number above 0 and at most 1")
         easy = self.easy_iou
-        _demand(_is_number(easy) and 0 <= easy <= iou, "easy_iou", easy, f"between 0 and foreground_iou, {iou}")
+        _check(_is_number(easy) and 0 <= easy <= iou, "easy_iou", easy, f"a number between 0 and foreground_iou, {iou}")
         score = self.score_iou
         pair = isinstance(score, (list, tuple)) and len(score) == 2 and all(_is_number(v) for v in score)
-        _demand(pair and 0 <= score[0] < score[1] <= 1, "score_iou", score, "two rising numbers between 0 and 1")
+        _check(pair and 0 <= score[0] < score[1] <= 1, "score_iou", score, "two increasing numbers between 0 and 1")
 
 
 @dataclass
@@ -60,9 +60,9 @@ class SampledRois:
     """The sampled proposals of one frame, foreground first, on the device of the proposals.
 
     Attributes:
-        index: (R,) int64 positions in the proposals; some come more than once.
-        gt_boxes: (R, 7) the ground-truth box of its class each overlaps most; zeros where the class has none.
-        iou: (R,) float32 3D IoU with it.
+        index: (R,) int64 positions in the proposals, possibly repeated.
+        gt_boxes: (R, 7) ground-truth box of the same class with the highest IoU; zeros if the class has no box.
+        iou: (R,) float32 3D IoU with that box.
     """
 
     index: Tensor
@@ -78,18 +78,20 @@ def sample(
     config: RoiSampling,
     rng: np.random.Generator,
 ) -> SampledRois:
-    """``config.rois`` of one frame's proposals; none when there are none (Shi et al. 2020, section 4.1).
+    """Sample ``config.rois`` of one frame's proposals (Shi et al. 2020, section 4.1); none if there is no proposal.
 
     Args:
         boxes: (P, 7) proposals.
-        labels: (P,) 0-based.
+        labels: (P,) 0-based class.
         gt_boxes: (G, 7).
-        gt_labels: (G,) 0-based.
+        gt_labels: (G,) 0-based class.
+        config: number and shares of the samples.
+        rng: source of the random choice.
     """
     overlap = ops.iou_3d(to_numpy(boxes), to_numpy(gt_boxes))
-    same = to_numpy(labels)[:, None] == to_numpy(gt_labels)[None, :]
-    nothing = np.full((len(overlap), 1), -0.5)  # a last column that wins where the class has no box
-    overlap = np.concatenate([np.where(same, overlap, -1.0), nothing], axis=1)
+    same_class = to_numpy(labels)[:, None] == to_numpy(gt_labels)[None, :]
+    no_box = np.full((len(overlap), 1), -0.5)  # a last column that is the maximum if the class has no box
+    overlap = np.concatenate([np.where(same_class, overlap, -1.0), no_box], axis=1)
     match = overlap.argmax(axis=1)
     iou = overlap.max(axis=1).clip(min=0).astype(np.float32)
 
@@ -101,15 +103,14 @@ def sample(
 
 
 def class_targets(iou: Tensor, config: RoiSampling) -> Tensor:
-    """(R,) what the score of a region should be: its IoU brought from ``score_iou`` to [0, 1] (Shi et al. 2020,
-    equation 9)."""
+    """(R,) score targets: the IoU rescaled from ``config.score_iou`` to [0, 1] (Shi et al. 2020, equation 9)."""
     low, high = config.score_iou
     return ((iou - low) / (high - low)).clamp(0, 1)
 
 
 def _choose(iou: np.ndarray, config: RoiSampling, rng: np.random.Generator) -> np.ndarray:
-    """(R,) int64 positions: foreground without replacement, then hard and easy background with it. Where one kind is
-    missing the others fill its place."""
+    """(R,) int64 positions: foreground without replacement, then hard and easy background with replacement. If one kind
+    is missing, more of the others are drawn."""
     foreground = np.flatnonzero(iou >= config.foreground_iou)
     hard = np.flatnonzero((iou >= config.easy_iou) & (iou < config.foreground_iou))
     easy = np.flatnonzero(iou < config.easy_iou)
@@ -126,6 +127,6 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _demand(holds: bool, name: str, value: Any, what: str) -> None:
-    if not holds:
-        raise ConfigError(f"{SECTION}.{name}: {value!r} is not {what}")
+def _check(valid: bool, name: str, value: Any, expected: str) -> None:
+    if not valid:
+        raise ConfigError(f"{SECTION}.{name}: got {value!r}; expected {expected}")

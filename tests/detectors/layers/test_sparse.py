@@ -84,8 +84,8 @@ def test_backbone_shapes_are_the_published_ones_and_match_what_comes_out():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"voxels": VoxelConfig([0.3, 0.2, 0.1])}, "no whole number of voxels"),
-        ({"point_cloud_range": [0, -12.8, -3, 25.4, 12.8, 1]}, "127 voxels along x are no multiple of 8"),
+        ({"voxels": VoxelConfig([0.3, 0.2, 0.1])}, "not a whole number of voxels"),
+        ({"point_cloud_range": [0, -12.8, -3, 25.4, 12.8, 1]}, "127 voxels along x are not a multiple of 8"),
         ({"voxels": VoxelConfig([0.2, 0.2, 0.2])}, "20 voxels along z are too few"),
     ],
 )

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from kecor.detectors.detector import Proposals
+from kecor.detectors.proposals import Proposals
 from kecor.detectors.stages.roi_grid_head import RoiGridHead, grid_points
 from kecor.detectors.targets.roi_losses import roi_losses
 from kecor.detectors.targets.roi_sampling import RoiSampling, SampledRois

@@ -5,8 +5,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from kecor.detectors.detector import Proposals
 from kecor.detectors.grid import Grid
+from kecor.detectors.proposals import Proposals
 from kecor.detectors.stages.roi_iou_head import RoiIoUHead
 from kecor.detectors.targets.roi_sampling import RoiSampling, SampledRois
 from kecor.errors import ConfigError

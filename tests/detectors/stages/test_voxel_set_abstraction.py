@@ -61,7 +61,7 @@ def batch(sizes: list[int] | tuple[int, ...] = tuple(SIZES), seed: int = 0) -> d
 
 
 def reading(pfe: VoxelSetAbstraction, bev: torch.Tensor, places: list[tuple[float, float]]) -> torch.Tensor:
-    return pfe._read_map(bev, torch.tensor([[x, y, 0.0] for x, y in places]))
+    return pfe._sample_map(bev, torch.tensor([[x, y, 0.0] for x, y in places]))
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -161,7 +161,7 @@ def test_the_map_is_read_as_a_loop_over_points_reads_it():
     bev = torch.randn(3, 8, 8, generator=generator)
     points = torch.rand(300, 3, generator=generator) * 6.4 + torch.tensor([0, -3.2, 0])
     expected = torch.stack([read_map(bev, point, GRID) for point in points])
-    torch.testing.assert_close(pfe._read_map(bev, points).double(), expected, atol=1e-4, rtol=0)
+    torch.testing.assert_close(pfe._sample_map(bev, points).double(), expected, atol=1e-4, rtol=0)
     assert (expected == 0).all(dim=1).any(), "no point beyond the last cell"
 
 
@@ -173,7 +173,7 @@ def test_features_stand_in_the_published_order_whatever_that_of_the_config():
         assert layer.in_channels == SCALES[name]
         layer.register_forward_hook(lambda _, args, out, name=name: found.update({name: out}))
     unfused = pfe(data)["unfused_features"]
-    read = [pfe._read_map(bev, k) for bev, k in zip(data["spatial_features"], pfe(data)["keypoints"])]
+    read = [pfe._sample_map(bev, k) for bev, k in zip(data["spatial_features"], pfe(data)["keypoints"])]
     order = ("raw_points", "x_conv1", "x_conv2", "x_conv3", "x_conv4")
     assert torch.equal(unfused, torch.cat([torch.cat(read), *(found[name] for name in order)], dim=1))
     assert pfe.in_channels == unfused.shape[1] == 10 + 2 + 2 + 3 + 7 + 11
@@ -221,7 +221,7 @@ def test_a_frame_reads_the_same_alone_and_in_a_batch():
     ("changes", "message"),
     [
         ({"keypoints": 0}, "detector.pfe.keypoints"),
-        ({"sources": {"x_conv5": SOURCES["x_conv4"]}}, r"detector.pfe.sources.x_conv5.*known: raw_points, x_conv1"),
+        ({"sources": {"x_conv5": SOURCES["x_conv4"]}}, r"detector.pfe.sources.x_conv5.*one of: raw_points, x_conv1"),
         ({"sources": {"x_conv4": {"mlps": [[1]], "radii": [1]}}}, r"detector.pfe.sources.x_conv4.samples is missing"),
         ({"sources": {"x_conv4": {**SOURCES["x_conv4"], "radius": 1}}}, r"x_conv4.radius.*'radii'"),
         ({"sources": {"x_conv4": {**SOURCES["x_conv4"], "radii": [1]}}}, r"detector.pfe.sources.x_conv4: mlps"),
