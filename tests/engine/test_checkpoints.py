@@ -43,7 +43,7 @@ def test_what_does_not_fit_is_listed_and_nothing_is_loaded(tmp_path):
     message = str(error.value)
     assert "missing: point.1.weight" in message
     assert "unexpected: extra.weight" in message
-    assert "shape of box.1.weight: [8, 16], expected [7, 16]" in message
+    assert "shape of box.1.weight: got [8, 16], expected [7, 16]" in message
     assert same_weights(before, weights(target))
 
 
