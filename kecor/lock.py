@@ -1,4 +1,4 @@
-"""A lock on a folder: two processes never write to one work directory."""
+"""A lock on a folder, so that two processes never write to one work directory."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ LOCK = ".lock"
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold ``folder``, which is made when it does not exist, for this process.
+    """Hold ``folder`` for this process; it is created if it does not exist.
 
-    The operating system releases the lock when the process ends, however it ends: a file left behind is no lock.
+    The operating system releases the lock when the process ends, even when it is killed. The file itself stays.
 
     Raises:
-        StateError: another process holds the folder (the message names its host and process id), or the folder cannot
-            be written to.
+        StateError: another process holds the folder (the message names its host and process id), the folder cannot be
+            written to, or its file system has no locks.
     """
     with open_lock(folder) as stream:
         try:
@@ -33,27 +33,32 @@ def locked(folder: Path) -> Iterator[None]:
             raise StateError(
                 f"{folder}: in use by {_holder(stream)}; wait for it to end, stop it, or choose another folder"
             ) from error
+        except OSError as error:
+            raise StateError(
+                f"{folder}: cannot be locked: {error.strerror or error}; choose a folder on another file system"
+            ) from error
         write_holder(stream)
         yield
 
 
 def open_lock(folder: Path) -> IO[str]:
-    """The lock file of ``folder``, open for reading and writing.
+    """The lock file of ``folder``, open for reading and writing. A symbolic link in its place is not followed.
 
     Raises:
-        StateError: the folder cannot be written to.
+        StateError: the folder cannot be written to, or the lock file is something other than a file.
     """
     path = folder / LOCK
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        return path.open("a+", encoding="utf-8")
+        number = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        return open(number, "a+", encoding="utf-8")  # noqa: PTH123
     except OSError as error:
         raise StateError(f"{path}: cannot be written: {error.strerror or error}") from error
 
 
 def write_holder(stream: IO[str]) -> None:
-    """Write host and process id of this process into the lock file."""
-    with contextlib.suppress(OSError):  # a full disk: the lock holds all the same
+    """Write host name and process id of this process into the lock file."""
+    with contextlib.suppress(OSError):  # on a full disk the lock still holds
         stream.truncate(0)
         stream.write(json.dumps({"host": socket.gethostname(), "pid": os.getpid()}))
         stream.flush()

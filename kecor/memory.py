@@ -1,4 +1,4 @@
-"""How much memory there is for what a file claims to hold."""
+"""How much memory is free, to compare with what a file claims to hold."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def available_memory() -> float:
-    """Bytes that can be taken without swapping, within the limit of a container; infinite where nothing says."""
-    return min(_of_machine(), _of_container())
+    """Bytes that can be allocated without swapping, within the limit of a container; infinite where it is unknown."""
+    return max(0.0, min(_of_machine(), _of_container()))
 
 
 def _of_machine() -> float:
@@ -23,7 +23,7 @@ def _of_machine() -> float:
 
 
 def _of_container() -> float:
-    """What is left of a cgroup's limit (Linux documentation, cgroup-v2, memory.max and memory.current)."""
+    """What a cgroup's limit leaves (Linux documentation, cgroup-v2: memory.max, memory.current)."""
     try:
         limit, used = ((CGROUP / f"memory.{name}").read_text().strip() for name in ("max", "current"))
     except OSError:
@@ -32,7 +32,7 @@ def _of_container() -> float:
 
 
 def _not_cache(used: int) -> int:
-    """``used`` without the cached files that give way when memory is needed."""
+    """``used`` without cached files, which the kernel drops when memory is needed."""
     try:
         lines = (CGROUP / "memory.stat").read_text().splitlines()
         return used - next(int(line.split()[1]) for line in lines if line.startswith("inactive_file "))

@@ -1,35 +1,52 @@
-"""Reading pickles of other programs: numbers, text, containers and numpy arrays, and nothing that runs code."""
+"""Reads pickles that other programs wrote: numbers, text, containers and numpy arrays. No code of theirs is run."""
 
 from __future__ import annotations
 
 import io
 import pickle
+import pickletools
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from kecor.errors import DataError
+from kecor.files import read_bytes
+
+MAX_PICKLE = 1 << 32
+"""Largest pickle file, in bytes: 4 GiB."""
+MEMO_WRITES = ("PUT", "BINPUT", "LONG_BINPUT")
 
 
 def read_plain_pickle(path: str | Path) -> Any:
-    """The content of a pickle file that is made of plain values and numpy arrays of numbers or text.
+    """The content of a pickle file of plain values and numpy arrays of numbers or text.
 
     Raises:
-        DataError: the file is missing or damaged, or asks for anything else; the message names what.
+        DataError: the file is missing, too large or damaged, or holds anything else; the message says what.
     """
+    data = read_bytes(path, MAX_PICKLE)
     try:
-        return _Unpickler(io.BytesIO(Path(path).read_bytes())).load()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        _check_memo(data)
+        return _Unpickler(io.BytesIO(data)).load()
     except DataError as error:
         raise DataError(f"{path}: {error}; a pickle with anything else in it can run code and is not opened") from error
     except Exception as error:  # a damaged pickle can raise anything
         raise DataError(f"{path}: is no pickle or is damaged: {type(error).__name__}: {error}") from error
 
 
+def _check_memo(data: bytes) -> None:
+    """Check that every memo number is smaller than the file: the unpickler allocates a table up to the largest one.
+
+    Raises:
+        ValueError: one is larger, or an operation is cut off.
+    """
+    for operation, argument, _ in pickletools.genops(data):
+        if operation.name in MEMO_WRITES and int(argument or 0) >= len(data):
+            raise ValueError(f"memo number {argument} in a file of {len(data)} bytes")
+
+
 class _Unpickler(pickle.Unpickler):
-    """Knows the few names that plain values and numpy arrays need, and gives checked stand-ins for numpy's own."""
+    """Allows the names that plain values and numpy arrays need, with checked replacements for numpy's functions."""
 
     def find_class(self, module: str, name: str) -> Any:
         home = module.replace("numpy.core.", "numpy._core.").replace("__builtin__", "builtins")  # of older versions
@@ -40,7 +57,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 class _Dtype:
-    """What a pickle says of a dtype. The dtype is made anew for each array, so that nothing can change it later."""
+    """The dtype a pickle names. Each array creates its own ``np.dtype``: the pickle cannot modify a shared one."""
 
     def __init__(self, spec: str, align: bool = False, copy: bool = True) -> None:
         self.spec, self.order = spec, "="
@@ -57,7 +74,7 @@ class _Dtype:
 
 
 class _Array(np.ndarray):
-    """An array whose pickled state is checked before it is taken over."""
+    """An array whose pickled state is checked before it is used."""
 
     def __setstate__(self, state: Any) -> None:
         version, shape, dtype, fortran, data = state

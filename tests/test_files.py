@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kecor.errors import DataError
-from kecor.files import read_json, write_atomic, write_json, write_text
+from kecor.files import file_digest, read_json, write_atomic, write_json, write_text
 
 
 def test_json_survives_the_round_trip(tmp_path):
@@ -50,3 +50,21 @@ def test_read_json_names_the_file(tmp_path):
     (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(DataError, match=r"binary\.json: cannot be read: is no UTF-8 text"):
         read_json(tmp_path / "binary.json")
+
+
+def test_a_link_under_the_temporary_name_is_not_followed(tmp_path):
+    (tmp_path / "precious.txt").write_text("kept")
+    (tmp_path / ".a.txt.tmp").symlink_to(tmp_path / "precious.txt")
+    write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "precious.txt").read_text() == "kept"
+    assert (tmp_path / "a.txt").read_text() == "new"
+    assert not (tmp_path / "a.txt").is_symlink()
+
+
+def test_digests_are_those_of_sha256_and_unreadable_files_are_named(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert file_digest(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    with pytest.raises(DataError, match=r"none: cannot be read: no such file"):
+        file_digest(tmp_path / "none")
+    with pytest.raises(DataError, match="is no regular file"):
+        file_digest(tmp_path)

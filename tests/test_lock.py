@@ -1,5 +1,6 @@
 """Two processes never hold one work directory; a lock of a dead process is none."""
 
+import errno
 import json
 import multiprocessing
 import os
@@ -40,4 +41,24 @@ def test_a_damaged_lock_file_and_a_folder_that_cannot_be_written_are_no_tracebac
         pass
     (tmp_path / "file").write_text("")
     with pytest.raises(StateError, match="cannot be written"), locked(tmp_path / "file"):
+        pass
+
+
+def test_a_link_or_pipe_in_place_of_the_lock_file_is_refused_and_its_target_kept(tmp_path):
+    target = tmp_path / "precious.txt"
+    target.write_text("kept")
+    for folder, make in (("a", lambda path: path.symlink_to(target)), ("b", os.mkfifo)):
+        (tmp_path / folder).mkdir()
+        make(tmp_path / folder / LOCK)
+        with pytest.raises(StateError, match=r"\.lock: cannot be written"), locked(tmp_path / folder):
+            pass
+    assert target.read_text() == "kept"
+
+
+def test_a_file_system_without_locks_is_named(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(StateError, match="cannot be locked: No locks available"), locked(tmp_path):
         pass

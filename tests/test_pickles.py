@@ -67,3 +67,14 @@ def test_an_array_larger_than_its_data_is_refused(tmp_path):
     (tmp_path / "a.pkl").write_bytes(data)
     with pytest.raises(DataError, match="damaged"):
         read_plain_pickle(tmp_path / "a.pkl")
+
+
+MEMO = 1 << 28
+"""A table of this many entries takes 4 GiB."""
+
+
+@pytest.mark.parametrize("data", [b"r" + MEMO.to_bytes(4, "little"), b"p%d\n" % MEMO])
+def test_a_short_pickle_cannot_ask_for_gigabytes(tmp_path, data):
+    (tmp_path / "a.pkl").write_bytes(b"\x80\x02K\x01" + data + b".")
+    with pytest.raises(DataError, match=rf"a\.pkl: is no pickle or is damaged: .*memo number {MEMO}"):
+        read_plain_pickle(tmp_path / "a.pkl")

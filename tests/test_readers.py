@@ -17,7 +17,7 @@ from kecor.datasets.kitti.labels import read_objects
 from kecor.detectors.pretrained import _read_state
 from kecor.engine.checkpoints import read_checkpoint
 from kecor.errors import DataError, KecorError
-from kecor.evaluation.kitti.evaluate import files as results
+from kecor.evaluation.kitti import files as results
 from kecor.files import read_json, read_text
 from kecor.frame_sets.files import read_frames
 from kecor.visualization.run_folder import read_summary

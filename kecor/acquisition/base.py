@@ -11,7 +11,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from kecor.errors import ConfigError, SelectionError
+from kecor.errors import ConfigError, KecorError, SelectionError
+from kecor.plug_ins import FAULTS, describe_fault, import_plug_in
 from kecor.progress import progress_bar
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet, Selection
@@ -56,8 +57,10 @@ def build_acquisition(cfg: dict[str, Any]) -> Acquisition:
     _check_arguments(name, known[name], arguments)
     try:
         method = known[name](**arguments)
-    except TypeError as error:
-        raise ConfigError(f"acquisition: {name}: {error}") from error
+    except KecorError:
+        raise
+    except FAULTS as error:
+        raise ConfigError(f"acquisition: {name}: {describe_fault(error)}") from error
     needs = getattr(method, "needs", None)
     if not isinstance(needs, (set, frozenset)) or not all(isinstance(item, str) for item in needs):
         raise SelectionError(f"{name}: declares no 'needs': a set of names of what the pool pass must compute")
@@ -80,10 +83,7 @@ def load_plugins() -> None:
         ConfigError: one cannot be imported; names it and its package.
     """
     for point in entry_points(group=ENTRY_POINTS):
-        try:
-            point.load()
-        except (ImportError, AttributeError) as error:
-            raise ConfigError(f"entry point {point.name!r} = {point.value} cannot be imported: {error}") from error
+        import_plug_in(point.load, f"entry point {point.name!r} = {point.value}")
 
 
 def take_best(scores: np.ndarray, pool: FrameSet, budget: Budget) -> Selection:
@@ -171,13 +171,15 @@ def validate_selection(selection: Selection, pool: FrameSet, budget: Budget, met
         if array is None and name == "scores":
             continue
         array = np.asarray(array)
-        if array.shape != (length,) or not np.issubdtype(array.dtype, np.number):
+        if array.shape != (length,) or array.dtype.kind not in "iuf":
             fail(f"{name} must be ({length},) numbers, got shape {array.shape} of {array.dtype}")
         if not np.isfinite(array).all():
             fail(f"{name} are not finite: {array[~np.isfinite(array)][0]} at {np.flatnonzero(~np.isfinite(array))[0]}")
     cost = float(budget.costs(pool.n_boxes()[indices.astype(np.int64)]).sum())
     if not within(cost, budget.amount, budget):
         fail(f"{len(indices)} frames cost {cost:g}, over the budget of {budget.amount:g}")
+    if not isinstance(selection.info, dict):
+        fail(f"info must be a dict, got a {type(selection.info).__name__}")
     try:
         json.dumps(selection.info, allow_nan=False)
     except (TypeError, ValueError) as error:

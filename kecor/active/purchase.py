@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
+import contextlib
 import math
-import traceback
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from kecor.acquisition import Acquisition, build_acquisition, validate_selection
+from kecor.active.read_only import read_only
 from kecor.active.spacing import Neighbours, select_spaced
 from kecor.config import check_arguments
 from kecor.errors import ConfigError, KecorError, SelectionError
+from kecor.plug_ins import FAULTS, describe_fault, source_file
 from kecor.registry import ACQUISITIONS
-from kecor.structures import Budget, Detections, FrameSet, Selection
+from kecor.structures import Budget, FrameSet, Selection
 
 NEEDS = frozenset({"detections", "roi_features", "embedding", "dropout_passes"})
 """What an acquisition function can name in its ``needs``."""
@@ -78,12 +80,13 @@ def choose(
         that explain it.
 
     Raises:
-        SelectionError: the method cannot work with these frames, or broke its contract.
+        SelectionError: the method failed or broke its contract.
     """
 
     def ask(part: FrameSet, amount: Budget) -> Selection:
-        selection = _ask(name, method, read_only(part), read_only(labelled), amount, rng)
-        validate_selection(selection, part, amount, name)
+        with _faults_named(name, method):
+            selection = method.select(read_only(part), read_only(labelled), amount, rng)
+            validate_selection(selection, part, amount, name)
         return selection
 
     selection = ask(pool, budget) if neighbours is None else select_spaced(ask, pool, budget, neighbours)
@@ -96,46 +99,35 @@ def choose(
         "predicted_boxes": boxes.tolist() if pool.detections else None,
         "predicted_cost": float(budget.costs(boxes).sum()),
         "info": selection.info,
-        "terms": {key: list(text) for key, text in getattr(method, "terms", {}).items()},
+        "terms": _terms(name, method),
     }
 
 
-def read_only(frames: FrameSet) -> FrameSet:
-    """A frame set with views of the same arrays that cannot be written to."""
-    copy = FrameSet(
-        frames.ids.copy(),
-        {name: _view(array) for name, array in frames.feats.items()},
-        [_read_only_detections(found) for found in frames.detections],
-        {name: _view(array) for name, array in frames.meta.items()},
-    )
-    copy.ids.flags.writeable = False
-    return copy
-
-
-def _read_only_detections(found: Detections) -> Detections:
-    arrays = {name: _view(array) for name, array in vars(found).items() if array is not None}
-    return dataclasses.replace(found, **arrays)
-
-
-def _view(array: np.ndarray) -> np.ndarray:
-    if not isinstance(array, np.ndarray):  # rows that are read on demand
-        return array
-    view = array.view()
-    view.flags.writeable = False
-    return view
-
-
-def _ask(
-    name: str, method: Acquisition, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator
-) -> Selection:
-    """The method's answer. Whatever goes wrong inside it is reported with its name and the line of its code."""
+@contextlib.contextmanager
+def _faults_named(name: str, method: Acquisition) -> Iterator[None]:
+    """Turn whatever ``method`` raises, ``sys.exit`` included, into a SelectionError with the line of its code."""
     try:
-        return method.select(pool, labelled, budget, rng)
+        yield
     except KecorError:
         raise
-    except (Exception, SystemExit) as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
+    except FAULTS as error:
+        fault = describe_fault(error, source_file(method))
         raise SelectionError(
-            f"{name}: {type(error).__name__}: {error} ({last.filename}:{last.lineno}); correct the method and use "
-            f"--resume, every finished stage is kept"
+            f"{name}: {fault}; correct the method and run again with --resume: every finished stage is kept"
         ) from error
+
+
+def _terms(name: str, method: Acquisition) -> dict[str, list[str]]:
+    """What explains the method's ``info``, as JSON."""
+    terms = getattr(method, "terms", {})
+    fits = isinstance(terms, Mapping) and all(
+        isinstance(key, str) and isinstance(text, (tuple, list)) and len(text) == 2 and all(map(_is_text, text))
+        for key, text in terms.items()
+    )
+    if not fits:
+        raise SelectionError(f"{name}: terms: got {terms!r:.200}; expected a dict: key of info -> (name, meaning)")
+    return {key: list(text) for key, text in terms.items()}
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)

@@ -11,13 +11,14 @@ from kecor import run_dir
 from kecor.active.pool_pass import pool_pass
 from kecor.active.purchase import choose
 from kecor.active.run import Run
+from kecor.active.selection_file import read_selection
 from kecor.active.state import DONE
 from kecor.datasets.samples import Samples
 from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.engine import launch
 from kecor.engine.evaluate import evaluate
 from kecor.engine.train import train
-from kecor.files import read_json, write_json
+from kecor.files import write_json
 from kecor.frame_sets.files import read_frames
 from kecor.ntk.diagnostics import kernel_drift
 from kecor.structures import FrameSet
@@ -134,7 +135,7 @@ def _choose(al: Run, pool: FrameSet, labelled: FrameSet) -> str:
 def _with_drift(al: Run, info: dict[str, Any]) -> dict[str, Any]:
     """``info`` with the change of the kernel since the last round in its diagnostics, where both rounds have any."""
     path = run_dir.round_dir(al.work_dir, al.state.round - 1) / run_dir.SELECTION
-    before = read_json(path)["info"].get("diagnostics") if al.state.round > 0 and path.is_file() else None
+    before = read_selection(path, al.ids)["info"].get("diagnostics") if al.state.round > 0 and path.is_file() else None
     after = info.get("diagnostics")
     if not isinstance(before, dict) or not isinstance(after, dict):
         return info
@@ -145,7 +146,7 @@ def _with_drift(al: Run, info: dict[str, Any]) -> dict[str, Any]:
 def _label(al: Run) -> str:
     """Buy the labels of the selected frames, and draw the first of them with predicted and true boxes."""
     path, number = al.folder / run_dir.SELECTION, al.state.round
-    record = read_json(path)
+    record = read_selection(path, al.ids)
     pool, _ = _frame_sets(al)
     bought = al.oracle.buy(record["ids"])
     boxes = list(bought.values())

@@ -1,9 +1,10 @@
-"""What every command shares: its parser's form, and errors as one line."""
+"""What all commands share: the form of their parsers, and errors in one line."""
 
 from __future__ import annotations
 
 import argparse
 import functools
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -35,17 +36,33 @@ def writing(out: Path) -> Iterator[None]:
 
 
 def main_guard(main: Callable[[], int | None]) -> Callable[[], int]:
-    """Make a command's ``main`` print a :class:`KecorError` as one line and return 2, and 130 on Ctrl-C."""
+    """Make a command's ``main`` print a user's mistake as one line and return 2, and 130 on Ctrl-C.
+
+    Besides :class:`KecorError` these are errors of the operating system (a read-only disk, no permission) and a lack of
+    memory. A reader of the output that has gone away (``kecor ... | head``) ends the command quietly.
+    """
 
     @functools.wraps(main)
     def guarded() -> int:
         try:
             return main() or 0
         except KecorError as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 2
+            return _fail(str(error))
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+            return 141
+        except OSError as error:
+            place = error.filename2 or error.filename
+            return _fail(f"{place}: {error.strerror or error}" if place else str(error))
+        except MemoryError as error:
+            return _fail(f"not enough memory: {str(error) or 'an allocation failed'}")
         except KeyboardInterrupt:
             print("interrupted", file=sys.stderr)
             return 130
 
     return guarded
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}", file=sys.stderr)
+    return 2

@@ -147,6 +147,6 @@ class Point:
 def test_entry_points_are_loaded_and_a_broken_one_is_named(monkeypatch):
     points = [Point(), Point(ImportError("no module"))]
     monkeypatch.setattr("kecor.acquisition.base.entry_points", lambda group: points)
-    with pytest.raises(ConfigError, match=r"'theirs' = their\.module cannot be imported: no module"):
+    with pytest.raises(ConfigError, match=r"'theirs' = their\.module cannot be imported: ImportError: no module"):
         load_plugins()
     assert points[0].loaded

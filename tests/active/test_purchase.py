@@ -77,3 +77,49 @@ def divide(pool, labelled):
 def test_exits_and_exceptions_are_named_with_the_line(act, name):
     with pytest.raises(SelectionError, match=rf"mine: {name}.*test_purchase.py:\d+"):
         ask(act)
+
+
+class Answer:
+    """A method that gives back whatever it is made with."""
+
+    needs = frozenset({"detections"})
+
+    def __init__(self, answer, terms=None):
+        self.answer = answer
+        self.terms = {} if terms is None else terms
+
+    def select(self, pool, labelled, budget, rng):
+        return self.answer
+
+
+ONE = np.ones(1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (None, "returned a NoneType"),
+        (Selection([[1], [2, 3]], ONE), "ValueError"),
+        (Selection(np.array([0.5]), ONE), "must be .k,. integers"),
+        (Selection(np.array([99]), ONE), "index 99 is outside the pool of 8 frames"),
+        (Selection(np.array([-1]), ONE), "index -1 is outside"),
+        (Selection(np.array([1, 1]), np.ones(2)), "was picked more than once"),
+        (Selection(np.arange(4), np.ones(4)), "over the budget of 3"),
+        (Selection(np.array([1]), np.array([np.nan])), "gains are not finite"),
+        (Selection(np.array([1]), np.array([1j])), "gains must be .1,. numbers"),
+        (Selection(np.array([1]), "?"), "gains must be .1,. numbers"),
+        (Selection(np.array([1]), ONE, info=[1]), "info must be a dict, got a list"),
+        (Selection(np.array([1]), ONE, info={"a": object()}), "info cannot be written as JSON"),
+        (Selection(np.array([1]), ONE, info={"a": float("inf")}), "info cannot be written as JSON"),
+    ],
+)
+def test_an_answer_that_breaks_the_contract_is_named(answer, message):
+    with pytest.raises(SelectionError, match=rf"^mine: .*{message}") as caught:
+        choose("mine", Answer(answer), POOL, LABELLED, Budget(3), np.random.default_rng(0))
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("terms", [{"a": "b"}, {1: ("b", "c")}, {"a": ("b", 1)}, ["a"], "a"])
+def test_terms_of_another_form_are_named(terms):
+    with pytest.raises(SelectionError, match="mine: terms: got"):
+        choose("mine", Answer(Selection([1], ONE), terms), POOL, LABELLED, Budget(3), np.random.default_rng(0))
