@@ -5,7 +5,7 @@ import pytest
 from kecor.simulation import custom, nuscenes, write_dataset
 from kecor.simulation.waymo import write_waymo
 
-SEED, FRAMES = 4, 2
+SEED, FRAMES = 7, 2
 
 
 @pytest.fixture(scope="session")
