@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kecor.coding_rate import AHEAD, TWIN_DISTANCE, GramMatrix, GreedyCodingRate, coding_rate, feature_coding_rate
+from kecor.coding_rate import TWIN_DISTANCE, GramMatrix, GreedyCodingRate, Pick, coding_rate, feature_coding_rate
+from kecor.coding_rate.greedy import FIRST_BATCH
 from kecor.errors import SelectionError
 
 SIGMA = 0.3
@@ -66,24 +67,24 @@ class Watched(GramMatrix):
 
     def __init__(self, world, part):
         super().__init__(world.gram, world.cross, world.known)
-        self.part, self.observed, self.asked, self.bounds, self.search = part, [], [[]], [], None
+        self.part, self.picked, self.asked, self.bounds, self.search = part, [], [[]], [], None
 
     def scan(self):
         for start in range(0, len(self), self.part):
             rows = np.arange(start, min(start + self.part, len(self)))
             yield rows, np.diag(self.gram)[rows], self.cross_known[rows]
 
-    def cross(self, positions, since):
+    def cross(self, positions, skip):
         assert 0 < len(positions) <= self.part
-        assert since <= len(self.known) + len(self.observed)
-        values = super().cross(positions, since)
-        assert values.shape[1] == len(self.known) + len(self.observed) - since
-        self.asked[-1] += [(int(i), since) for i in positions]
+        assert skip <= len(self.known) + len(self.picked)
+        values = super().cross(positions, skip)
+        assert values.shape[1] == len(self.known) + len(self.picked) - skip
+        self.asked[-1] += [(int(i), skip) for i in positions]
         return values
 
     def condition_on(self, position):
         super().condition_on(position)
-        self.observed.append(position)
+        self.picked.append(position)
         self.asked.append([])
         self.bounds.append(self.search.gains())
 
@@ -170,9 +171,9 @@ def test_rate_of_one_vector_by_hand_and_of_none():
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(worlds(), st.integers(1, 12), st.integers(1, 5), st.integers(1, 5), st.randoms(use_true_random=False))
-def test_lazy_search_is_brute_force_greedy(world, part, ahead, fewest, random):
+def test_lazy_search_is_brute_force_greedy(world, part, first, batch, random):
     candidates = np.array([random.random() < 0.7 for _ in range(len(world))])
-    with mock.patch.multiple("kecor.coding_rate", AHEAD=ahead, FEWEST=fewest):
+    with mock.patch.multiple("kecor.coding_rate.greedy", FIRST_BATCH=first, BATCH=batch):
         chosen = assert_greedy(world, list(world.search(part).picks(candidates)), candidates)
     assert sorted(chosen) == np.flatnonzero(candidates).tolist()
 
@@ -205,13 +206,13 @@ def test_kept_variances_bound_the_true_ones_and_posterior_makes_them_exact(world
 
 
 def test_the_read_ahead_and_its_doubling_are_crossed():
-    world = tight_clusters(n=5 * AHEAD)
+    world = tight_clusters(n=5 * FIRST_BATCH)
     search = world.search()
     picks = list(islice(search.picks(), 60))
     assert indices(picks) == plain_greedy(world, 60)
     rounds = [len(asked) for asked in search.kernel.asked]
     assert rounds[0] == 0
-    assert rounds[1] >= AHEAD - 1
+    assert rounds[1] >= FIRST_BATCH - 1
     assert max(rounds[2:]) > 2 * 8  # twice as many were read again
 
 
@@ -222,7 +223,7 @@ def test_few_candidates_are_evaluated_and_only_those_that_lead(part):
     picks = indices(islice(search.picks(), 40))
     kernel = search.kernel
     assert picks == plain_greedy(world, 40)
-    assert kernel.observed == picks[:-1]
+    assert kernel.picked == picks[:-1]
     assert kernel.asked[0] == []  # the first pick follows from the first look
     assert search.evaluated == sum(map(len, kernel.asked)) < 0.4 * 39 * 300
     for k, (asked, bounds) in enumerate(zip(kernel.asked[1:], kernel.bounds)):
@@ -237,10 +238,10 @@ def test_no_kernel_value_is_asked_for_twice():
     search = tight_clusters().search(50)
     list(islice(search.picks(), 30))
     seen = {}
-    for n_observed, asked in enumerate(search.kernel.asked):
-        for i, since in asked:
-            assert since == 5 + seen.get(i, 0)
-            seen[i] = n_observed
+    for n_picked, asked in enumerate(search.kernel.asked):
+        for i, skip in asked:
+            assert skip == 5 + seen.get(i, 0)
+            seen[i] = n_picked
 
 
 def test_greedy_is_within_its_bound_of_the_best_subset():
@@ -271,7 +272,7 @@ def test_observing_by_hand_twice_is_once_and_what_is_observed_becomes_known():
     search = world.search(part=2)
     for j in (4, 4, 0, 4):
         search.condition_on(j)
-    assert search.kernel.observed == [4, 0]
+    assert search.kernel.picked == [4, 0]
     np.testing.assert_allclose(search.posterior(np.arange(9)), world.posterior([4, 0]), rtol=1e-10)
     picks = list(search.picks(~np.isin(np.arange(9), [0, 4])))
     assert picks[0].gain == pytest.approx(world.objective([4, 0, picks[0].index]) - world.objective([4, 0]))
@@ -321,7 +322,7 @@ def test_no_items_no_candidates_and_nothing_observed_before():
     assert list(World(np.zeros((4, 3)), 4).search(1).picks()) == []
     assert list(problem(0).search().picks(np.zeros(9, bool))) == []
     one = World(np.array([[2.0]]))
-    assert list(one.search().picks()) == [(0, *[pytest.approx(0.5 * np.log(1 + 4 / SIGMA**2))] * 2)]
+    assert list(one.search().picks()) == [Pick(0, *[pytest.approx(0.5 * np.log(1 + 4 / SIGMA**2))] * 2)]
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

@@ -97,7 +97,8 @@ def _lesson(labelled: FrameSet) -> tuple[Tensor, Tensor, Scaling]:
         raise SelectionError(f"it learns from the losses of two labelled frames or more, there are {len(labelled)}")
     raw, losses = _embeddings(labelled, "labelled frames"), frame_losses(labelled)
     raw.check()
-    frames = _embeddings(labelled, "labelled frames", raw.statistics())
+    scaling = raw.statistics()
+    frames = _embeddings(labelled, "labelled frames", scaling)
     losses = losses[frames.order]
     there = np.flatnonzero(~np.isnan(losses))
     inputs = frames.read(there)[0][:, 0]
@@ -107,7 +108,7 @@ def _lesson(labelled: FrameSet) -> tuple[Tensor, Tensor, Scaling]:
         )
     if (inputs == inputs[0]).all():
         raise SelectionError("all labelled frames have the same embedding: it cannot tell their losses apart")
-    return inputs, torch.from_numpy(losses[there]), frames.scaling
+    return inputs, torch.from_numpy(losses[there]), scaling
 
 
 def _predicted(head: nn.Module, pool: FrameSet, scaling: Scaling) -> np.ndarray:

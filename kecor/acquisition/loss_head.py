@@ -46,20 +46,21 @@ def fit_loss_head(inputs: Tensor, losses: Tensor, generator: torch.Generator, sc
     ``generator`` draws the initial weights and the batches. The last layer's weights are zero at first, so that a
     prediction holds nothing but what was learned.
     """
-    head = nn.Sequential(nn.utils.skip_init(nn.Linear, inputs.shape[1], HIDDEN), nn.ReLU())
-    head.extend([nn.utils.skip_init(nn.Linear, HIDDEN, 1), nn.Flatten(0)])
-    nn.init.kaiming_normal_(head[0].weight, nonlinearity="relu", generator=generator)
-    for parameter in (head[0].bias, *head[2].parameters()):
+    hidden, last = nn.utils.skip_init(nn.Linear, inputs.shape[1], HIDDEN), nn.utils.skip_init(nn.Linear, HIDDEN, 1)
+    nn.init.kaiming_normal_(hidden.weight, nonlinearity="relu", generator=generator)
+    for parameter in (hidden.bias, last.weight, last.bias):
         nn.init.zeros_(parameter)
+    head = nn.Sequential(hidden, nn.ReLU(), last, nn.Flatten(0))
     optimiser = torch.optim.SGD(
         head.parameters(), lr=schedule.learning_rate, momentum=MOMENTUM, weight_decay=schedule.weight_decay
     )
     rates = torch.optim.lr_scheduler.LinearLR(optimiser, 1.0, 0.0, schedule.steps)
     for _ in range(schedule.steps):
-        rows = slice(None)
+        x, target = inputs, losses
         if len(losses) > BATCH:
             rows = torch.randperm(len(losses), generator=generator)[:BATCH]
-        loss = ranking_loss(head(inputs[rows]), losses[rows])
+            x, target = inputs[rows], losses[rows]
+        loss = ranking_loss(head(x), target)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

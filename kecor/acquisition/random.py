@@ -13,7 +13,7 @@ from kecor.structures import Budget, FrameSet, Selection
 class Random:
     """A uniformly random order of the frames. It depends on ``rng`` and the set of ids, not on the pool's order."""
 
-    needs = frozenset()
+    needs: frozenset[str] = frozenset()
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
         """See :class:`~kecor.acquisition.base.Acquisition`. Every gain is zero."""

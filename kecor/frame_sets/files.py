@@ -17,6 +17,7 @@ import numpy as np
 
 from kecor.errors import DataError
 from kecor.files import check_regular, write_atomic
+from kecor.frame_sets.npz import write_npz
 from kecor.frame_sets.schema import ARRAYS
 from kecor.frame_sets.validation import check_arrays
 from kecor.memory import available_memory
@@ -62,7 +63,7 @@ def write_frames(path: str | Path, frames: FrameSet) -> None:
     arrays = check_arrays({"ids": frames.ids, **given, **_columns(frames, path)}, str(path))
     try:
         if path.suffix == ".npz":
-            write_atomic(path, lambda stream: np.savez(stream, **arrays))  # type: ignore[arg-type]
+            write_atomic(path, lambda stream: write_npz(stream, arrays))
             return
         for name in ("ids", *ARRAYS):
             (path / f"{name}.npy").unlink(missing_ok=True)

@@ -59,10 +59,10 @@ def _check_axes(pool: FrameSet, labelled: FrameSet, pool_path: Path, labelled_pa
             shape["det_boxes"] = one.boxes.shape[1:]
             if one.logits is not None:
                 shape["det_logits"] = one.logits.shape[1:]
-    for name, shape in shapes[0].items():
-        other = shapes[1].get(name, shape)
-        if other != shape:
-            raise DataError(f"{labelled_path}: {name}: rows of shape {other}, but {shape} in {pool_path}")
+    for name, row in shapes[0].items():
+        other = shapes[1].get(name, row)
+        if other != row:
+            raise DataError(f"{labelled_path}: {name}: rows of shape {other}, but {row} in {pool_path}")
 
 
 def _common_feature(need: str, sets: dict[Path, FrameSet], reader: str) -> str:

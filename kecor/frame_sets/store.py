@@ -12,6 +12,7 @@ import numpy as np
 
 from kecor.errors import DataError
 from kecor.files import file_digest, read_json, write_atomic, write_json
+from kecor.frame_sets.npz import write_npz
 
 CHUNK = 64
 RECORD = "features.json"
@@ -49,7 +50,7 @@ class FrameSetWriter:
 
     def write_chunk(self, number: int, arrays: dict[str, np.ndarray]) -> None:
         """Write the arrays of a chunk; the first axis is the frame, or the detection with :data:`COUNTS` beside it."""
-        write_atomic(self._chunk(number), lambda stream: np.savez(stream, **arrays))
+        write_atomic(self._chunk(number), lambda stream: write_npz(stream, arrays))
 
     def finish(self) -> None:
         """Join all chunks; afterwards the folder is a frame set. Does nothing where that was done before."""

@@ -10,8 +10,9 @@ import torch
 from kecor.errors import ConfigError, SelectionError
 from kecor.ntk.kernels import KERNELS, build_kernel
 from kecor.ntk.pool_kernel import PoolKernel
-from kecor.ntk.proxy import ProxyFit, fit_proxy, per_roi_targets, training_pairs
+from kecor.ntk.proxy import ProxyFit, fit_proxy
 from kecor.ntk.roi_frames import RoiFrames
+from kecor.ntk.targets import per_roi_targets, training_pairs
 from kecor.structures import FrameSet
 
 CHOICES = {
@@ -142,7 +143,9 @@ def frame_targets(labelled: FrameSet) -> np.ndarray | None:
 
 def _fit_head(known: RoiFrames, labelled: FrameSet, options: KernelOptions, generator: torch.Generator) -> ProxyFit:
     if "targets" not in labelled.feats:
-        raise SelectionError(f"kernel {options.kernel!r} fits a proxy head: the labelled frames need feats['targets']")
+        raise SelectionError(
+            f"kernel {options.kernel!r} needs feats['targets'] of the labelled frames to fit its proxy head"
+        )
     inputs, targets, mask = training_pairs(known, labelled.feats["targets"])
     if options.require_convergence and len(inputs) > 1 and not (inputs != inputs[0]).any():
         raise SelectionError("all labelled frames have the same features; train the detector longer, or on more frames")

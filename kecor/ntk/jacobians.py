@@ -1,7 +1,7 @@
-"""Layer-wise factors of a proxy head's Jacobian.
+"""Layer-wise factors of the proxy head's Jacobian.
 
-The Jacobian of a linear layer is the outer product of its back-signal and its input (for the weights), and the
-back-signal itself (for the bias), so two vectors a layer say all that is needed of it.
+For a linear layer ``z = W a + b`` with back-signal ``d = df/dz``, the derivatives are ``df/dW = d a^T`` and
+``df/db = d`` (design, section 5.2). The pair ``(a, d)`` per layer therefore replaces the Jacobian itself.
 """
 
 from __future__ import annotations
@@ -15,43 +15,48 @@ from torch.nn.functional import linear
 from kecor.ntk.proxy import ProxyHead
 
 Factors = list[tuple[Tensor, Tensor]]
-"""One pair (input (n, R, C), back-signal (n, R, D)) a layer; a frame's Jacobian is the sum over R of their products."""
+"""One pair per layer: input ``a`` (n, R, C) and back-signal ``d`` (n, R, D). The Jacobian of a frame with respect to
+the layer's weights is ``sum_r d_r a_r^T``, with respect to its bias ``sum_r d_r``."""
 
 
 def factor_sizes(head: ProxyHead, output: str) -> list[tuple[int, int]]:
-    """The widths (C, D) of each layer's factors."""
-    outputs = head.layers[-1].out_features if output == "full" else 1
-    hidden = [(layer.in_features, outputs * layer.out_features) for layer in head.layers[:-1]]
-    return [*hidden, (head.layers[-1].in_features, 1)]
+    """The widths (C, D) of the factors of each layer."""
+    *hidden, last = head.linears
+    outputs = last.out_features if output == "full" else 1
+    return [*((layer.in_features, outputs * layer.out_features) for layer in hidden), (last.in_features, 1)]
 
 
 @torch.no_grad()
 def layer_factors(head: ProxyHead, x: Tensor, weights: Tensor, output: str) -> Factors:
-    """The factors of d/dW sum_r weights[r] head(x[r]) for frames ``x`` (n, R, C) with RoI ``weights`` (n, R).
+    """Factors of the Jacobian of ``f = sum_r weights[r] head(x[r])`` with respect to the head's parameters.
 
-    ``output="sum"`` differentiates the sum of the head's outputs, as the released code does; ``"full"`` each output by
-    itself, their back-signals side by side, so that inner products give the trace of the full Jacobian product. The
-    weights are folded into the back-signals. The last layer's back-signal is the same for every input (the unit
-    vectors or their sum: squared norm = number of outputs T), so the scalar sqrt(T) stands for it.
+    Args:
+        head: the proxy head.
+        x: (n, R, C) RoI features of n frames.
+        weights: (n, R) weight of each RoI; they are multiplied into the back-signals.
+        output: ``sum`` for the gradient of the summed outputs, as in the authors' code; ``full`` for the gradients of
+            all T outputs, concatenated along D, whose inner product is the trace of the full Jacobian product.
     """
-    *hidden, last = head.layers
+    *hidden, last = head.linears
     inputs, slopes = [x], []
-    for layer in hidden:
-        activation, slope = _silu(linear(inputs[-1], layer.weight, layer.bias))
+    for layer in hidden:  # forward: a_{l+1} = silu(W_l a_l + b_l)
+        activation, slope = _silu_and_slope(linear(inputs[-1], layer.weight, layer.bias))
         inputs.append(activation)
         slopes.append(slope)
     outputs = last.weight if output == "full" else last.weight.sum(0, keepdim=True)
-    back = (slopes[-1] * weights[..., None])[..., None, :] * outputs  # (n, R, O, D)
+    back = (slopes[-1] * weights[..., None])[..., None, :] * outputs  # (n, R, T or 1, D)
     signals = [back]
-    for layer, slope in zip(reversed(hidden[1:]), reversed(slopes[:-1])):
+    for layer, slope in zip(reversed(hidden[1:]), reversed(slopes[:-1])):  # backward: d_l = silu'(z_l) * (d_{l+1} W)
         back = (back @ layer.weight).mul_(slope[..., None, :])
         signals.insert(0, back)
+    # The last layer's back-signal is the same for all inputs: the T unit vectors, or their sum. Both have squared norm
+    # T, so the scalar sqrt(T) gives the same inner products.
     ends = weights[..., None] * math.sqrt(last.out_features)
     return list(zip(inputs, [*(signal.flatten(2) for signal in signals), ends]))
 
 
-def _silu(z: Tensor) -> tuple[Tensor, Tensor]:
-    """``z sigmoid(z)`` and its derivative ``s + z s (1 - s)``, in as few passes over memory as can be."""
+def _silu_and_slope(z: Tensor) -> tuple[Tensor, Tensor]:
+    """``z s`` and its derivative ``s + z s (1 - s)``, where ``s = sigmoid(z)``. Overwrites ``z`` to save memory."""
     gate = torch.sigmoid(z)
     activation = z.mul_(gate)
     return activation, torch.addcmul(gate, activation, gate, value=-1).add_(activation)

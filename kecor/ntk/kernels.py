@@ -1,6 +1,9 @@
-"""Kernels between frames, each known by how it represents a frame and how it compares two representations."""
+"""Kernels between frames. Each defines how a frame is represented and how two representations are compared."""
 
 from __future__ import annotations
+
+import operator
+from functools import reduce
 
 import numpy as np
 import torch
@@ -13,32 +16,32 @@ from kecor.ntk.roi_frames import RoiFrames
 
 KERNELS = ("ntk", "last_layer", "linear", "rbf", "laplace")
 Representation = tuple[Tensor, ...]
-"""What a kernel compares of n frames: tensors (n, P)."""
+"""The representation of n frames: tensors (n, P)."""
 SEGMENT = 16384
-"""Single-precision products are summed over so many terms, to about 1e-7, before they go on in double precision."""
+"""Inner products are accumulated in float32 over this many terms (error about 1e-7), then in float64."""
 
 
 class Kernel:
-    """An inner product of representations; subclasses say of what."""
+    """Inner product of representations; subclasses define the representation."""
 
     def represent(self, x: Tensor, w: Tensor) -> Representation:
-        """The representation of frames ``x`` (n, R, C) with RoI weights ``w`` (n, R)."""
+        """The representation of n frames with RoI features ``x`` (n, R, C) and RoI weights ``w`` (n, R)."""
         raise NotImplementedError
 
     def gram(self, a: Representation, b: Representation) -> Tensor:
         """(n, m) float64 kernel between n and m frames."""
-        return sum(_products(p, q) for p, q in zip(a, b))
+        return reduce(operator.add, [_products(p, q) for p, q in zip(a, b)])
 
     def diagonal(self, a: Representation) -> Tensor:
         """(n,) float64 kernel of each frame with itself."""
-        return sum(_norms(p) for p in a)
+        return reduce(operator.add, [_norms(p) for p in a])
 
 
 class JacobianNTK(Kernel):
-    """Empirical NTK of frames of many RoIs: inner product of the frames' Jacobians, layer by layer.
+    """Empirical NTK ``K(i, j) = sum_l <J_l(i), J_l(j)>`` (Jacot et al., NeurIPS 2018) for frames of several RoIs.
 
-    Between two frames of R RoIs the layers' factors alone would take R x R products; the sum of a frame's R outer
-    products takes a hundredth of that. It is formed for the frames in hand and kept for the observed ones alone.
+    A frame's Jacobian ``J_l = sum_r d_r a_r^T`` is formed explicitly: comparing factors instead would take R x R
+    products per pair of frames, about a hundred times as much work.
     """
 
     def __init__(self, head: ProxyHead, output: str) -> None:
@@ -46,12 +49,15 @@ class JacobianNTK(Kernel):
 
     def represent(self, x: Tensor, w: Tensor) -> Representation:
         factors = layer_factors(self.head, x, w, self.output)
-        weights = [(d.transpose(1, 2) @ a).flatten(1) for a, d in factors]
-        return *weights, *(d.sum(1) for _, d in factors)
+        weights = [(d.transpose(1, 2) @ a).flatten(1) for a, d in factors]  # df/dW_l = sum_r d_r a_r^T
+        return *weights, *(d.sum(1) for _, d in factors)  # df/db_l = sum_r d_r
 
 
 class FactorNTK(Kernel):
-    """Empirical NTK of frames of one RoI (or of flattened frames): ``sum_l (1 + a_l a_l') (d_l d_l')``."""
+    """Empirical NTK for frames of one RoI, or flattened frames, without forming Jacobians.
+
+    ``<d a^T, d' a'^T> + <d, d'> = (1 + a.a') (d.d')`` for each layer.
+    """
 
     def __init__(self, head: ProxyHead, output: str) -> None:
         self.head, self.output = head, output
@@ -60,16 +66,14 @@ class FactorNTK(Kernel):
         return tuple(part[:, 0] for pair in layer_factors(self.head, x, w, self.output) for part in pair)
 
     def gram(self, a: Representation, b: Representation) -> Tensor:
-        products = [_products(p, q) for p, q in zip(a, b)]
-        return sum((1 + inputs) * signals for inputs, signals in zip(products[::2], products[1::2]))
+        return _per_layer([_products(p, q) for p, q in zip(a, b)])
 
     def diagonal(self, a: Representation) -> Tensor:
-        norms = [_norms(p) for p in a]
-        return sum((1 + inputs) * signals for inputs, signals in zip(norms[::2], norms[1::2]))
+        return _per_layer([_norms(p) for p in a])
 
 
 class ProjectedNTK(Kernel):
-    """Empirical NTK by a random projection of the Jacobians to ``rank`` values a frame."""
+    """Empirical NTK of Jacobians projected to ``rank`` values per frame."""
 
     def __init__(self, head: ProxyHead, output: str, rank: int, generator: torch.Generator) -> None:
         self.head, self.output = head, output
@@ -80,7 +84,7 @@ class ProjectedNTK(Kernel):
 
 
 class LastLayer(Kernel):
-    """Inner product of the last layer's Jacobians alone: of the frames' mean inputs to it, a one appended."""
+    """Inner product of the last layer's Jacobians: the frames' mean inputs to that layer, with a 1 for the bias."""
 
     def __init__(self, head: ProxyHead, output: str) -> None:
         self.head, self.output = head, output
@@ -91,25 +95,25 @@ class LastLayer(Kernel):
 
 
 class Linear(Kernel):
-    """Inner product of the frames' mean features, a one appended."""
+    """Inner product of the frames' mean RoI features, with a 1 appended."""
 
     def represent(self, x: Tensor, w: Tensor) -> Representation:
         return _mean_feature(x, w), w.sum(1, keepdim=True)
 
 
 class Radial(Kernel):
-    """``exp(-(r / length)^power)`` of the distance r between mean features: power 2 is ``rbf``, 1 ``laplace``.
+    """``exp(-(r / length)^power)`` of the distance r between mean RoI features; power 2 is ``rbf``, 1 is ``laplace``.
 
-    The length is the median distance between the ``labelled`` frames. A frame without RoIs is unlike every other.
+    The length is the median distance between the labelled frames. A frame without RoIs has kernel 0 with all others.
     """
 
     def __init__(self, power: int, labelled: RoiFrames) -> None:
         self.power, self.length = power, 1.0
-        features, presence = represent_all(self, labelled, np.arange(len(labelled)))
-        features = features[presence[:, 0] > 0].double()
-        apart = torch.pdist(features) if len(features) > 1 else features.new_zeros(0)
-        apart = apart[apart > 0]
-        self.length = apart.median().item() if len(apart) else 1.0
+        features, has_rois = represent_all(self, labelled, np.arange(len(labelled)))
+        features = features[has_rois[:, 0] > 0].double()
+        distances = torch.pdist(features) if len(features) > 1 else features.new_zeros(0)
+        distances = distances[distances > 0]
+        self.length = distances.median().item() if len(distances) else 1.0
 
     def represent(self, x: Tensor, w: Tensor) -> Representation:
         return _mean_feature(x, w), (w.sum(1, keepdim=True) > 0).to(w)
@@ -119,8 +123,8 @@ class Radial(Kernel):
         return torch.exp(-((distance / self.length) ** self.power)) * (a[1].double() @ b[1].double().T)
 
     def diagonal(self, a: Representation) -> Tensor:
-        distance = (a[0] - a[0]).sum(1)  # zero, but NaN where a feature is not finite
-        return (a[1][:, 0] + distance).double()
+        zero_or_nan = (a[0] - a[0]).sum(1)  # makes a feature that is not finite show up as NaN
+        return (a[1][:, 0] + zero_or_nan).double()
 
 
 def build_kernel(
@@ -157,9 +161,14 @@ def build_kernel(
 
 
 def represent_all(kernel: Kernel, frames: RoiFrames, positions: np.ndarray) -> Representation:
-    """The representation of the frames at ``positions``, read in chunks."""
+    """The representation of the frames at ``positions``, computed in chunks."""
     parts = [kernel.represent(*frames.read(chunk)) for chunk in frames.chunks(positions)]
     return tuple(torch.cat(columns) for columns in zip(*parts))
+
+
+def _per_layer(products: list[Tensor]) -> Tensor:
+    """``sum_l (1 + a_l.a_l') (d_l.d_l')`` from the products ``[a_1.a_1', d_1.d_1', a_2.a_2', ...]``."""
+    return reduce(operator.add, [(1 + inputs) * signals for inputs, signals in zip(products[::2], products[1::2])])
 
 
 def _mean_feature(x: Tensor, w: Tensor) -> Tensor:
@@ -168,9 +177,9 @@ def _mean_feature(x: Tensor, w: Tensor) -> Tensor:
 
 def _products(a: Tensor, b: Tensor) -> Tensor:
     """(n, m) float64 inner products of the rows of ``a`` (n, P) and ``b`` (m, P)."""
-    return sum((p @ q.T).double() for p, q in zip(a.split(SEGMENT, 1), b.split(SEGMENT, 1)))
+    return reduce(operator.add, [(p @ q.T).double() for p, q in zip(a.split(SEGMENT, 1), b.split(SEGMENT, 1))])
 
 
 def _norms(a: Tensor) -> Tensor:
-    """(n,) float64 inner products of the rows of ``a`` (n, P) with themselves."""
-    return sum(torch.linalg.vecdot(p, p).double() for p in a.split(SEGMENT, 1))
+    """(n,) float64 squared norms of the rows of ``a`` (n, P)."""
+    return reduce(operator.add, [torch.linalg.vecdot(p, p).double() for p in a.split(SEGMENT, 1)])

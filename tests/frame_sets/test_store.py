@@ -118,11 +118,11 @@ def test_no_frame_and_no_detection_and_large_arrays_are_read_back(tmp_path):
 def test_a_full_disk_leaves_no_half_written_chunk(tmp_path, monkeypatch):
     writer = FrameSetWriter(tmp_path, IDS, ["embedding"])
 
-    def full(stream, **arrays):
+    def full(stream, arrays):
         stream.write(b"PK half")
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(np, "savez", full)
+    monkeypatch.setattr("kecor.frame_sets.store.write_npz", full)
     with pytest.raises(OSError, match="No space"):
         writer.write_chunk(0, arrays_of(IDS[:4]))
     assert [path.name for path in tmp_path.iterdir()] == ["features.json"]

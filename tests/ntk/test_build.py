@@ -215,7 +215,7 @@ def test_no_labelled_frame_is_an_error(name, standardise):
 def test_labelled_frames_without_any_roi_are_an_error():
     with pytest.raises(SelectionError, match="no labelled frame has a valid RoI"):
         make(labelled=frame_set(1))
-    with pytest.raises(SelectionError, match="mean diagonal on the labelled frames is 0"):
+    with pytest.raises(SelectionError, match="mean kernel diagonal of the labelled frames is 0"):
         make(labelled=frame_set(1), kernel="rbf", standardise=False)
 
 

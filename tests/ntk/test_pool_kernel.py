@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kecor.errors import SelectionError
 from kecor.ntk import PoolKernel, ProxyHead, RoiFrames, build_kernel
 from kecor.ntk.kernels import Linear
-from kecor.ntk.pool_kernel import matmul_precision
+from kecor.ntk.storage import matmul_precision
 from kecor.structures import FrameSet
 from tests.ntk.worlds import autograd_gram, frame_set, nasty_frame_set, plain_frames, rows
 
@@ -49,7 +49,7 @@ def test_whatever_is_kept_and_however_it_is_cut_numbers_are_the_same(seed, block
     rng = np.random.default_rng(seed)
     gram = GRAM / np.outer(OWN, OWN) if normalise else GRAM
     with (
-        mock.patch.multiple("kecor.ntk.pool_kernel", BLOCK_BYTES=block, KEPT_BYTES=kept),
+        mock.patch.multiple("kecor.ntk.pool_kernel", BLOCK_BYTES=block, CACHE_BYTES=kept),
         mock.patch("kecor.ntk.roi_frames.FEW_VALUES", few),
     ):
         kernel = ntk(normalise=normalise)
@@ -62,16 +62,16 @@ def test_whatever_is_kept_and_however_it_is_cut_numbers_are_the_same(seed, block
             most = max(most, len(positions))
         assert seen == list(range(13))
         assert most <= max(1, few // 24, block // WIDTH)
-        observed = [13, 14, 15, 16]
+        conditioning = [13, 14, 15, 16]
         for _ in range(12):
             asked = rng.permutation(13)[: rng.integers(1, most + 1)]
-            since = int(rng.integers(0, len(observed) + 1))
+            since = int(rng.integers(0, len(conditioning) + 1))
             values = kernel.cross(asked, since)
             assert values.dtype == np.float64
-            np.testing.assert_allclose(values, gram[np.ix_(asked, observed[since:])], rtol=1e-10, atol=1e-12)
+            np.testing.assert_allclose(values, gram[np.ix_(asked, conditioning[since:])], rtol=1e-10, atol=1e-12)
             if rng.random() < 0.6:
-                observed.append(int(rng.integers(13)))
-                kernel.condition_on(observed[-1])
+                conditioning.append(int(rng.integers(13)))
+                kernel.condition_on(conditioning[-1])
 
 
 def test_many_frames_may_be_observed():
@@ -83,7 +83,7 @@ def test_many_frames_may_be_observed():
 
 
 def test_only_what_is_asked_for_is_computed_and_what_is_kept_not_again():
-    with mock.patch("kecor.ntk.pool_kernel.KEPT_BYTES", 3 * WIDTH):
+    with mock.patch("kecor.ntk.pool_kernel.CACHE_BYTES", 3 * WIDTH):
         kernel = ntk()
     counts = counted(kernel)
     list(kernel.scan())
@@ -102,15 +102,15 @@ def test_only_what_is_asked_for_is_computed_and_what_is_kept_not_again():
 
 def test_memory_is_bounded_by_what_may_be_kept():
     with (
-        mock.patch.multiple("kecor.ntk.pool_kernel", KEPT_BYTES=3 * WIDTH, BLOCK_BYTES=5 * WIDTH),
+        mock.patch.multiple("kecor.ntk.pool_kernel", CACHE_BYTES=3 * WIDTH, BLOCK_BYTES=5 * WIDTH),
         mock.patch("kecor.ntk.roi_frames.FEW_VALUES", 1),
     ):
         kernel = ntk()
         list(kernel.scan())
         for start in (0, 5, 8):
             kernel.cross(np.arange(start, start + 5), 0)
-            assert len(kernel._kept) == 3
-    assert all(len(part) == 5 for part in kernel._scratch)
+            assert len(kernel._cache) == 3
+    assert all(len(part) == 5 for part in kernel._buffer)
 
 
 def test_a_permuted_pool_has_the_same_rows_bit_by_bit():
@@ -118,10 +118,10 @@ def test_a_permuted_pool_has_the_same_rows_bit_by_bit():
     kernels = ntk(), ntk(rows(POOL, order), rows(LABELLED, np.array([3, 1, 0, 2])))
     np.testing.assert_array_equal(kernels[0].known, kernels[1].known)
     for kernel in kernels:
-        kernel.looked = [np.concatenate(parts) for parts in zip(*kernel.scan())]
+        kernel.values = [np.concatenate(parts) for parts in zip(*kernel.scan())]
         kernel.condition_on(5)
-        kernel.looked.append(kernel.cross(np.array([0, 8, 12]), 2))
-    for a, b in zip(kernels[0].looked, kernels[1].looked):
+        kernel.values.append(kernel.cross(np.array([0, 8, 12]), 2))
+    for a, b in zip(kernels[0].values, kernels[1].values):
         np.testing.assert_array_equal(a, b)
 
 
@@ -132,10 +132,10 @@ def test_half_precision_features_may_lie_on_disk(tmp_path):
     on_disk, in_memory = (FrameSet(POOL.ids, {**POOL.feats, "roi_features": f}) for f in (stored, half.astype(float)))
     kernels = ntk(on_disk), ntk(in_memory)
     for kernel in kernels:
-        kernel.looked = [np.concatenate(parts) for parts in zip(*kernel.scan())]
+        kernel.values = [np.concatenate(parts) for parts in zip(*kernel.scan())]
         kernel.condition_on(3)
-        kernel.looked.append(kernel.cross(np.arange(13), 0))
-    for a, b in zip(kernels[0].looked, kernels[1].looked):
+        kernel.values.append(kernel.cross(np.arange(13), 0))
+    for a, b in zip(kernels[0].values, kernels[1].values):
         np.testing.assert_array_equal(a, b)
     np.testing.assert_array_equal(np.load(tmp_path / "features.npy"), half)
 
@@ -159,9 +159,9 @@ def test_a_frame_that_is_not_finite_or_overflows_is_named(value, message, normal
 
 
 def test_labelled_frames_without_rois_or_no_labelled_frames_are_errors():
-    with pytest.raises(SelectionError, match="mean diagonal on the labelled frames is 0"):
+    with pytest.raises(SelectionError, match="mean kernel diagonal of the labelled frames is 0"):
         ntk(labelled=frame_set(1))
-    with pytest.raises(SelectionError, match="no labelled frame"):
+    with pytest.raises(SelectionError, match="no frame is labelled"):
         ntk(labelled=rows(LABELLED, np.zeros(0, int)))
 
 

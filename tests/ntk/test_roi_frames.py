@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kecor.errors import SelectionError
 from kecor.ntk import RoiFrames
-from kecor.ntk.roi_frames import SMALLEST_SPREAD
+from kecor.ntk.roi_frames import MIN_SPREAD
 from kecor.structures import FrameSet
 from tests.ntk.worlds import frame_set, nasty_frame_set
 
@@ -53,7 +53,7 @@ def test_a_channel_of_noise_is_not_blown_up():
     features = rng.normal(size=(50, 4, 3)) * [1, 0.01, 1e-7]
     scaling = RoiFrames(FrameSet(np.arange(50), {"roi_features": features})).statistics()
     spread = features.reshape(-1, 3).std(0)
-    np.testing.assert_allclose(scaling.std, [spread[0], spread[1], SMALLEST_SPREAD * spread[0]], rtol=1e-9)
+    np.testing.assert_allclose(scaling.std, [spread[0], spread[1], MIN_SPREAD * spread[0]], rtol=1e-9)
     constant = RoiFrames(FrameSet(["a", "b"], {"embedding": np.full((2, 3), 5.0)})).statistics()
     assert constant.std.tolist() == [1, 1, 1]
 
@@ -142,7 +142,7 @@ def test_scores_that_are_negative_or_not_finite_name_their_frame_unless_they_are
     frames.feats["roi_scores"][~frames.feats["roi_mask"]] = value
     RoiFrames(frames).read(slice(None))
     frames.feats["roi_scores"][3, 0] = value
-    with pytest.raises(SelectionError, match="frame 'f003': its roi_scores are negative or not finite"):
+    with pytest.raises(SelectionError, match="frame 'f003': a roi_score is negative or not finite"):
         RoiFrames(frames).read(slice(None))
 
 

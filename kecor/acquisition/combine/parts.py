@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -73,9 +73,9 @@ def enough(order: np.ndarray, costs: np.ndarray, budget: Budget, count: int = 0,
 def take_rows(frames: FrameSet, positions: np.ndarray) -> FrameSet:
     """The frames at ``positions``; large arrays are not copied but read as they are asked for."""
 
-    def rows(array: np.ndarray) -> np.ndarray | RowView:
+    def rows(array: np.ndarray) -> np.ndarray:
         large = array.dtype.itemsize * array[:1].size * len(positions) > COPIED_BYTES
-        return RowView(array, positions) if large else array[positions]
+        return cast(np.ndarray, RowView(array, positions)) if large else array[positions]
 
     return FrameSet(
         frames.ids[positions],

@@ -37,7 +37,7 @@ class Subsample:
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
         """See :class:`~kecor.acquisition.base.Acquisition`. Gains and info are the inner method's."""
-        count = self.number if self.fraction is None else int(np.ceil(self.fraction * len(pool)))
+        count = self.number or int(np.ceil((self.fraction or 0) * len(pool)))
         order = np.argsort(pool.ids)[rng.permutation(len(pool))]
         drawn = enough(order, budget.costs(pool.n_boxes()), budget, count)
         return self.then.select_among(drawn, pool, labelled, budget, rng)

@@ -58,7 +58,7 @@ def frame_vectors(frames: FrameSet, feature: str) -> tuple[Tensor, np.ndarray]:
         raise SelectionError(
             f"frame {str(rois.ids[rois.order[bad[0]]])!r}: its mean feature is beyond single precision"
         )
-    return vectors, rois.mask[rois.order].any(1)
+    return vectors, np.asarray(rois.mask[rois.order].any(1))
 
 
 def pair_vectors(pool: FrameSet, labelled: FrameSet, feature: str) -> tuple[Tensor, np.ndarray, Tensor]:

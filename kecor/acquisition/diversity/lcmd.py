@@ -155,7 +155,7 @@ def _vectors(kernel: PoolKernel, frames: RoiFrames, normalise: bool) -> Tensor:
             vectors = torch.cat(kernel.kernel.represent(*frames.read(chunk)), 1).cpu()
             if not vectors.isfinite().all():
                 frames.check(chunk)  # names the frame if its features are the cause
-                raise SelectionError("the gradient of a frame is not finite; lower learning_rate")
+                raise SelectionError("the kernel of a frame is not finite; are its features extremely large?")
             norms = torch.linalg.vector_norm(vectors, dim=1, keepdim=True)
             parts.append(vectors / (torch.where(norms > 0, norms, 1.0) if normalise else kernel.scale**0.5))
             bar.update(len(chunk))

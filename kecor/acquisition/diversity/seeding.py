@@ -26,8 +26,8 @@ def kmeans_plus_plus(
         known: (L, D) vectors that count as drawn from the start.
     """
     rows = torch.from_numpy(vectors)
-    known = rows[:0] if known is None else torch.from_numpy(known)
-    cover = Cover(VectorDistances(rows, known), np.ones(len(vectors), bool))
+    centres = rows[:0] if known is None else torch.from_numpy(known)
+    cover = Cover(VectorDistances(rows, centres), np.ones(len(vectors), bool))
     lengths = torch.linalg.vecdot(rows, rows).double().numpy()
 
     def prefer(fresh: np.ndarray) -> int:

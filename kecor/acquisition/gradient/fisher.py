@@ -8,7 +8,7 @@ an item lowers it by ``u' M^-1 F M^-1 u / (1 + u' M^-1 u)``, removing one raises
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -20,7 +20,8 @@ TIE = 1e-9
 """Losses that differ by less than this share are the same but for rounding."""
 
 
-class FisherPick(NamedTuple):
+@dataclass(frozen=True)
+class FisherPick:
     """One step of the forward search: which item, by how much it lowers the objective, and whether it is a copy."""
 
     index: int

@@ -11,7 +11,7 @@ from kecor.acquisition.base import check_argument
 from kecor.errors import SelectionError
 from kecor.structures import Detections, FrameSet
 
-AGGREGATIONS = {"mean": np.mean, "sum": np.sum, "max": np.max}
+AGGREGATIONS: dict[str, Callable[[np.ndarray], float]] = {"mean": np.mean, "sum": np.sum, "max": np.max}
 
 
 def require_detections(frames: FrameSet, method_name: str) -> list[Detections]:

@@ -86,7 +86,7 @@ def test_needs_are_those_of_all_parts(spy):
         ({**ENTROPY, "agregation": "sum"}, r"^acquisition\.then\.agregation: entropy: .*did you mean 'aggregation'"),
         ({**ENTROPY, "aggregation": "median"}, r"^acquisition\.then\.aggregation: .*'median'"),
         ({"type": "kecor", "sigma": 0}, r"^acquisition\.then\.sigma: .*got 0"),
-        ({"type": "kecor", "kernel": "none"}, r"^acquisition\.then\.kernel: 'none'"),
+        ({"type": "kecor", "kernel": "none"}, r"^acquisition\.then\.kernel: got 'none'"),
         ({"type": "power"}, r"^acquisition\.then\.of is missing: power needs it"),
         ({"type": "power", "of": {**CORESET, "x": 1}}, r"^acquisition\.then\.of\.x: coreset: there is no argument"),
         ({"type": "weighted_sum", "methods": [ENTROPY, {}]}, r"^acquisition\.then\.methods\[1\]\.type is missing"),
