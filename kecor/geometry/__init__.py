@@ -1,4 +1,4 @@
-"""Boxes and points as plain geometry: pure numpy functions."""
+"""Geometry of boxes and points: pure numpy functions."""
 
 from kecor.geometry.boxes import bev_corners, corners, rotate_points
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 _BEV_SIGNS = np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
-"""Sides of a box's corners, counter-clockwise seen from above, from front-left."""
+"""Signs of x and y of a box's corners, counter-clockwise seen from above, starting at front-left."""
 
 
 def rotate_points(points: np.ndarray, angle: float) -> np.ndarray:
-    """Points turned about +z through the origin, from +x towards +y.
+    """Rotate points about the z axis, from +x towards +y.
 
     Args:
-        points: (N, >=2); x and y turn, further columns stay.
+        points: (N, >=2); x and y are rotated, further columns are copied.
         angle: radians.
 
     Returns:
-        A new array of the same shape; float64 unless ``points`` is of another floating type.
+        A new array of the same shape and floating dtype; float64 for integer points.
     """
     points = np.asarray(points)
     dtype = points.dtype if np.issubdtype(points.dtype, np.floating) else np.float64
@@ -27,20 +27,20 @@ def rotate_points(points: np.ndarray, angle: float) -> np.ndarray:
 
 
 def bev_corners(boxes: np.ndarray) -> np.ndarray:
-    """(M, 7) boxes -> (M, 4, 2) float64 corners in x, y: counter-clockwise from front-left."""
+    """(M, 4, 2) float64 x, y of the corners of (M, 7) boxes, counter-clockwise from front-left."""
     boxes = np.asarray(boxes, np.float64).reshape(-1, 7)
     local = _BEV_SIGNS * boxes[:, None, 3:5] / 2
     c, s = np.cos(boxes[:, 6]), np.sin(boxes[:, 6])
-    turn = np.stack([np.stack([c, s], -1), np.stack([-s, c], -1)], 1)  # rows: images of the x and y axes
-    return local @ turn + boxes[:, None, :2]
+    rotation = np.stack([np.stack([c, s], -1), np.stack([-s, c], -1)], 1)  # rows: images of the x and y axes
+    return local @ rotation + boxes[:, None, :2]
 
 
 def corners(boxes: np.ndarray) -> np.ndarray:
-    """(M, 7) boxes -> (M, 8, 3) float64 corners: the bottom face as in :func:`bev_corners`, then the top face."""
+    """(M, 8, 3) float64 corners of (M, 7) boxes: the bottom face in the order of :func:`bev_corners`, then the top."""
     boxes = np.asarray(boxes, np.float64).reshape(-1, 7)
-    eight = np.empty((len(boxes), 8, 3))
-    eight[:, :4, :2] = eight[:, 4:, :2] = bev_corners(boxes)
+    result = np.empty((len(boxes), 8, 3))
+    result[:, :4, :2] = result[:, 4:, :2] = bev_corners(boxes)
     half = boxes[:, 5:6] / 2
-    eight[:, :4, 2] = boxes[:, 2:3] - half
-    eight[:, 4:, 2] = boxes[:, 2:3] + half
-    return eight
+    result[:, :4, 2] = boxes[:, 2:3] - half
+    result[:, 4:, 2] = boxes[:, 2:3] + half
+    return result

@@ -1,7 +1,7 @@
-"""The few heavy kernels, compiled by numba on the CPU and in plain torch elsewhere.
+"""Heavy kernels, compiled by numba on the CPU and written in plain torch for other devices.
 
-Kernels on boxes take arrays and give arrays, or take tensors and give tensors, and compute in float64; those on points
-and their features take and give tensors.
+Kernels on boxes accept arrays and return arrays, or accept tensors and return tensors; they compute in float64. Kernels
+on points and point features accept and return tensors.
 """
 
 from kecor.ops.ball_query import ball_query

@@ -1,4 +1,4 @@
-"""The one array form the kernels on boxes are compiled for."""
+"""Converts arrays to the type that the kernels on boxes are compiled for."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def as_rows(array: np.ndarray, columns: int, name: str) -> np.ndarray:
-    """The first ``columns`` columns as C-contiguous float64; anything without elements becomes (0, columns).
+    """The first ``columns`` columns as C-contiguous float64; an array without elements becomes (0, columns).
 
     Raises:
-        ValueError: not two-dimensional or with fewer columns; ``name`` names the argument.
+        ValueError: not two-dimensional, or fewer columns; the message starts with ``name``.
     """
     array = np.asarray(array)
     if array.size == 0:
@@ -23,7 +23,7 @@ def as_boxes7(array: np.ndarray, name: str) -> np.ndarray:
     """(M, 7) boxes as C-contiguous float64.
 
     Raises:
-        ValueError: not two-dimensional, or boxes of more or fewer columns; ``name`` names the argument.
+        ValueError: not two-dimensional, or not 7 columns; the message starts with ``name``.
     """
     array = np.asarray(array)
     if array.size and (array.ndim != 2 or array.shape[1] != 7):

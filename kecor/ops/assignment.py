@@ -1,26 +1,26 @@
-"""Assignment of maximum weight by the algorithm of Kuhn (1955) and Munkres (1957)."""
+"""Maximum-weight assignment by the Hungarian algorithm (Kuhn 1955, Munkres 1957)."""
 
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
 
-_FAR = np.iinfo(np.int64).max
+_INFINITE = np.iinfo(np.int64).max
 
 
 @njit(cache=True, nogil=True)
 def maximum_weight_assignment(weights):
-    """The column of each row in an assignment of maximum total weight.
+    """The column assigned to each row in an assignment of maximum total weight.
 
-    The dual variables start at the greatest weight of each row and at zero for each column. Rows are assigned in
-    order, each by a breadth-first alternating tree. Among several best assignments this order decides which one is
-    found, as it does in the Waymo Open Dataset's ``metrics/hungarian.cc``. Time O(n^3).
+    The dual variables start at the largest weight of each row and at zero for each column. Rows are assigned in order,
+    each by a breadth-first alternating tree. If several assignments are optimal, this order decides which one is
+    returned, as in the Waymo Open Dataset's ``metrics/hungarian.cc``. Time O(n^3).
 
     Args:
-        weights: (n, n) int64, not negative.
+        weights: (n, n) int64, non-negative.
 
     Returns:
-        (n,) int64.
+        (n,) int64 columns.
     """
     n = len(weights)
     row_dual, column_dual = np.zeros(n, np.int64), np.zeros(n, np.int64)
@@ -34,9 +34,9 @@ def maximum_weight_assignment(weights):
 
 @njit(cache=True, nogil=True)
 def _augment(root, weights, row_dual, column_dual, column_of, row_of):
-    """Grow the tree of the free row ``root`` until it reaches a free column, and swap along the path between them."""
+    """Grow an alternating tree from the free row ``root`` to a free column and flip the path between them."""
     n = len(weights)
-    slack, via, reached = np.full(n, _FAR), np.zeros(n, np.int64), np.zeros(n, np.bool_)
+    slack, via, reached = np.full(n, _INFINITE), np.zeros(n, np.int64), np.zeros(n, np.bool_)
     tree = np.empty(n, np.int64)
     size, row, column = 0, root, -1
     while row >= 0:
@@ -46,8 +46,8 @@ def _augment(root, weights, row_dual, column_dual, column_of, row_of):
             if not reached[j] and gap < slack[j]:
                 slack[j], via[j] = gap, size
         size += 1
-        column = _nearest(slack, via, reached)
-        _lower(slack[column], slack, reached, tree[:size], row_dual, column_dual)
+        column = _least_slack(slack, via, reached)
+        _update_duals(slack[column], slack, reached, tree[:size], row_dual, column_dual)
         reached[column] = True
         row = row_of[column]
     while column >= 0:
@@ -56,8 +56,8 @@ def _augment(root, weights, row_dual, column_dual, column_of, row_of):
 
 
 @njit(cache=True, nogil=True)
-def _nearest(slack, via, reached):
-    """The column outside the tree with the least slack; among equals the one that the earliest row of the tree sees."""
+def _least_slack(slack, via, reached):
+    """The column outside the tree with the smallest slack; ties go to the column of the earliest row of the tree."""
     best = -1
     for j in range(len(slack)):
         if reached[j]:
@@ -68,7 +68,7 @@ def _nearest(slack, via, reached):
 
 
 @njit(cache=True, nogil=True)
-def _lower(step, slack, reached, tree, row_dual, column_dual):
+def _update_duals(step, slack, reached, tree, row_dual, column_dual):
     """Change the dual variables of the tree by ``step``, so that the edge with this slack becomes tight."""
     if step == 0:
         return

@@ -1,4 +1,4 @@
-"""Ball query: the first few points around each centre."""
+"""Ball query: the first points within a radius of each centre."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from kecor.ops.dispatch import is_compiled_for
 from kecor.ops.tensors import as_points
 
 MARGIN = 1.0 + 1e-6
-"""How far beyond the radius cells are searched: float32 distances are off by one part in 10 million at most."""
+"""Factor on the radius when cells are searched; float32 distances have a relative error of at most 1e-7."""
 
 
 @njit(cache=True, nogil=True)
 def _grid(points, radius):
-    """Sort finite (N, 3) points into cells about one radius wide, at most 4 N + 1024 of them.
+    """Sort finite (N, 3) points into cubic cells at least one radius wide; at most 4 N + 1024 cells.
 
     Returns:
-        origin (3,) and edge of the cells, their number along each axis (3,), where each cell begins (cells + 1,), and
-        the rows of the points cell by cell (N,), ascending within a cell.
+        origin (3,), edge length of the cells, number of cells along each axis (3,), start of each cell in the sorted
+        rows (cells + 1,), and the rows of the points sorted by cell (N,), ascending within a cell.
     """
     origin, extent = np.empty(3), np.empty(3)
     for axis in range(3):
@@ -50,7 +50,8 @@ def _grid(points, radius):
 
 @njit(cache=True, nogil=True)
 def _scan_cell(near, rows, first, last, centre, limit, found, n):
-    """Merge the rows ``first`` to ``last`` of one cell that lie in the ball into the ``n`` ascending ``found``."""
+    """Insert the rows ``first`` to ``last`` of one cell that lie in the ball into ``found``, which holds ``n`` rows in
+    ascending order; return the new ``n``."""
     for k in range(first, last):
         row = rows[k]
         if n == len(found) and row > found[n - 1]:
@@ -58,17 +59,17 @@ def _scan_cell(near, rows, first, last, centre, limit, found, n):
         dx, dy, dz = near[k, 0] - centre[0], near[k, 1] - centre[1], near[k, 2] - centre[2]
         if (dx * dx + dy * dy) + dz * dz < limit:
             n = min(n + 1, len(found))
-            place = n - 1
-            while place > 0 and found[place - 1] > row:
-                found[place] = found[place - 1]
-                place -= 1
-            found[place] = row
+            position = n - 1
+            while position > 0 and found[position - 1] > row:
+                found[position] = found[position - 1]
+                position -= 1
+            found[position] = row
     return n
 
 
 @njit(cache=True, nogil=True)
 def _query(points, centres, radius, limit, n_samples):
-    """(E,) rows of the points around the centres, ascending for each, and (M,) their number."""
+    """(E,) rows of the points in the ball of each centre, ascending per centre, and (M,) their numbers."""
     found = np.empty((len(centres), min(n_samples, len(points))), np.int64)
     counts = np.zeros(len(centres), np.int64)
     origin, edge, shape, begin, rows = _grid(points, radius)
@@ -84,7 +85,7 @@ def _query(points, centres, radius, limit, n_samples):
             for y in range(low[1], high[1] + 1):
                 for z in range(low[2], high[2] + 1):
                     cell = (x * shape[1] + y) * shape[2] + z
-                    if begin[cell] < begin[cell + 1]:  # most are empty, and a call costs more than a look
+                    if begin[cell] < begin[cell + 1]:  # most cells are empty; checking here is cheaper than a call
                         n = _scan_cell(near, rows, begin[cell], begin[cell + 1], centres[m], limit, found[m], n)
         counts[m] = n
     index, e = np.empty(counts.sum(), np.int64), 0
@@ -95,7 +96,8 @@ def _query(points, centres, radius, limit, n_samples):
     return index, counts
 
 
-BYTES_A_PAIR = 40
+BYTES_PER_PAIR = 40
+"""Memory of the intermediate tensors of :func:`ball_query_torch` per point and centre."""
 
 
 def ball_query_torch(points: Tensor, centres: Tensor, limit: Tensor, n_samples: int) -> tuple[Tensor, Tensor]:
@@ -105,39 +107,40 @@ def ball_query_torch(points: Tensor, centres: Tensor, limit: Tensor, n_samples: 
         points: (N, 3) float32.
         centres: (M, 3) float32.
         limit: square of the radius, float32.
-        n_samples: most points of one centre.
+        n_samples: largest number of points per centre.
 
     Returns:
-        (E,) int64 rows of the points, centre by centre, and (M,) int64 their number.
+        (E,) int64 rows of the points, centre by centre, and (M,) int64 number of points of each centre.
     """
     index, counts = [centres.new_zeros(0, dtype=torch.int64)], torch.zeros_like(centres[:, 0], dtype=torch.int64)
-    for some in chunks(len(centres), BYTES_A_PAIR * len(points)):
-        x, y, z = (points.T[:, None] - centres[some].T[:, :, None]).square_()
+    for chunk in chunks(len(centres), BYTES_PER_PAIR * len(points)):
+        x, y, z = (points.T[:, None] - centres[chunk].T[:, :, None]).square_()
         near = (x + y) + z < limit
         near &= near.cumsum(1, dtype=torch.int32) <= n_samples
         index.append(near.nonzero()[:, 1])
-        counts[some] = near.sum(1)
+        counts[chunk] = near.sum(1)
     return torch.cat(index), counts
 
 
 def ball_query(points: Tensor, centres: Tensor, radius: float, n_samples: int) -> tuple[Tensor, Tensor]:
-    """The first ``n_samples`` points, in the order of their rows, nearer than ``radius`` to each centre.
+    """The first ``n_samples`` points, in row order, that are nearer than ``radius`` to each centre.
 
-    A point is near where the squared distance, float32 with every step of ``(dx * dx + dy * dy) + dz * dz`` rounded,
-    is below ``radius ** 2`` rounded to float32: the same rows on all devices. What is not finite has no neighbours.
+    Squared distances are ``(dx * dx + dy * dy) + dz * dz`` with every step rounded to float32, compared with
+    ``radius ** 2`` rounded to float32, so all devices return the same rows. Points and centres that are not finite have
+    no neighbours.
 
     Args:
         points: (N, >=3) floating; x, y, z and further columns.
-        centres: (M, >=3) floating, likewise.
+        centres: (M, >=3) floating; x, y, z and further columns.
         radius: metres.
-        n_samples: most points of one centre.
+        n_samples: largest number of points per centre.
 
     Returns:
-        (E,) int64 rows of ``points``, those of the first centre first and ascending within a centre, and (M,) int64
-        how many each centre has.
+        (E,) int64 rows of ``points``, centre by centre and ascending within a centre, and (M,) int64 number of points
+        of each centre.
 
     Raises:
-        ValueError: an argument has another shape or type, ``radius`` is not positive or ``n_samples`` is below 1.
+        ValueError: an argument has a wrong shape or type, ``radius`` is not positive or ``n_samples`` is below 1.
     """
     points, centres = as_points(points, "points"), as_points(centres, "centres")
     if not 0 < radius < math.inf:
@@ -147,11 +150,13 @@ def ball_query(points: Tensor, centres: Tensor, radius: float, n_samples: int) -
     limit = torch.tensor(radius * radius, dtype=torch.float32)
     if not is_compiled_for(points):
         return ball_query_torch(points, centres, limit, n_samples)
-    there = torch.isfinite(points).all(1).nonzero().flatten()
-    sought = torch.isfinite(centres).all(1).nonzero().flatten()
+    finite_points = torch.isfinite(points).all(1).nonzero().flatten()
+    finite_centres = torch.isfinite(centres).all(1).nonzero().flatten()
     counts = torch.zeros(len(centres), dtype=torch.int64)
-    if not len(there) or not len(sought):
-        return there[:0], counts
-    index, found = _query(points[there].numpy(), centres[sought].numpy(), float(radius), limit.numpy()[()], n_samples)
-    counts[sought] = torch.from_numpy(found)
-    return there[torch.from_numpy(index)], counts
+    if not len(finite_points) or not len(finite_centres):
+        return finite_points[:0], counts
+    index, found = _query(
+        points[finite_points].numpy(), centres[finite_centres].numpy(), float(radius), limit.numpy()[()], n_samples
+    )
+    counts[finite_centres] = torch.from_numpy(found)
+    return finite_points[torch.from_numpy(index)], counts

@@ -1,4 +1,4 @@
-"""Which implementation takes which arguments: numba what lies on the CPU, plain torch what lies elsewhere."""
+"""Dispatch between implementations: numba on the CPU, plain torch on other devices."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from torch import Tensor
 
 
 def is_compiled_for(tensor: Tensor) -> bool:
-    """Whether the numba kernels take this tensor."""
+    """Whether the numba kernels accept this tensor."""
     return tensor.device.type == "cpu" and tensor.dtype in (torch.float32, torch.float64)
 
 
 def also_for_tensors(in_torch: Callable[..., Tensor]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Let a function from numpy arrays to a numpy array also take tensors and then return one on their device.
+    """Decorator that lets a function of numpy arrays also accept tensors, and then return a tensor on their device.
 
-    Tensors on the CPU go through the function itself, others through ``in_torch``, a function of the same arguments,
-    all of them then on one device. Nothing is differentiable.
+    Tensors on the CPU are passed to the function as arrays; tensors on another device are passed to ``in_torch``, which
+    has the same arguments. Neither path is differentiable.
     """
 
     def decorate(on_arrays: Callable[..., Any]) -> Callable[..., Any]:
@@ -40,5 +40,5 @@ def also_for_tensors(in_torch: Callable[..., Tensor]) -> Callable[[Callable[...,
 
 
 def _as_array(value: Any) -> Any:
-    """A tensor on the CPU as an array: of float64, which holds all floating types and is what the kernels take."""
+    """A CPU tensor as a float64 array, the type of the kernels; other values unchanged."""
     return value.detach().double().numpy() if isinstance(value, Tensor) else value

@@ -1,4 +1,4 @@
-"""Furthest-point sampling: a few points that cover a cloud evenly."""
+"""Furthest-point sampling: a subset of points that covers the cloud evenly."""
 
 from __future__ import annotations
 
@@ -11,18 +11,21 @@ from kecor.ops.dispatch import is_compiled_for
 from kecor.ops.tensors import as_points
 
 BLOCK = 1024
-"""Points between two looks at the maximum: the inner loop keeps no index, so that it vectorises."""
+"""Points per inner loop, which tracks only the maximum and not its index, so that it vectorises."""
 
 CHOSEN = np.int32(-1)
-"""In place of the distance of a row that is taken: below every distance."""
+"""Marks rows that were chosen already; lower than every distance."""
 
 
 @njit(cache=True, nogil=True)
-def _lower(x, y, z, nearest, px, py, pz):
-    """Lower the squared distances to the chosen points by those to one more; their maximum.
+def _update_nearest(x, y, z, nearest, px, py, pz):
+    """Update the squared distance of each point to its nearest chosen point with one more chosen point (px, py, pz).
 
-    ``nearest`` holds the bits of float32 distances: floats that are not negative order as their bits do, and the
-    maximum of integers vectorises without licence to reorder or fuse the arithmetic, which the devices agree on.
+    ``nearest`` stores the bits of float32 distances as integers, which have the same order for non-negative floats. A
+    maximum of integers vectorises without fast-math, which could change the rounding.
+
+    Returns:
+        The maximum of the updated distances.
     """
     furthest = CHOSEN
     for i in range(len(x)):
@@ -35,7 +38,7 @@ def _lower(x, y, z, nearest, px, py, pz):
 
 @njit(cache=True, nogil=True)
 def _order(points, n):
-    """Rows of the finite (N, 3) points, furthest first, each at most once; at most ``n``."""
+    """At most ``n`` distinct rows of finite (N, 3) points, each the furthest from those before it."""
     x, y, z = points[:, 0].copy(), points[:, 1].copy(), points[:, 2].copy()
     nearest = np.full(len(x), np.inf, np.float32).view(np.int32)
     chosen = np.empty(min(n, len(x)), np.int64)
@@ -46,7 +49,7 @@ def _order(points, n):
         furthest, row = CHOSEN, 0
         for i in range(0, len(x), BLOCK):
             j = i + BLOCK
-            block = _lower(x[i:j], y[i:j], z[i:j], nearest[i:j], x[chosen[k]], y[chosen[k]], z[chosen[k]])
+            block = _update_nearest(x[i:j], y[i:j], z[i:j], nearest[i:j], x[chosen[k]], y[chosen[k]], z[chosen[k]])
             if block > furthest:
                 furthest, row = block, i
         while nearest[row] != furthest:
@@ -55,7 +58,7 @@ def _order(points, n):
 
 
 def furthest_point_order_torch(points: Tensor, n: int) -> Tensor:
-    """Rows of finite (N, 3) float32 points, each furthest from those before it; each at most once, at most ``n``."""
+    """At most ``n`` distinct rows of finite (N, 3) float32 points, each the furthest from those before it."""
     columns = points.T.contiguous()
     nearest = torch.full_like(columns[0], torch.inf)
     chosen = torch.empty(min(n, len(points)), dtype=torch.int64, device=points.device)
@@ -64,28 +67,27 @@ def furthest_point_order_torch(points: Tensor, n: int) -> Tensor:
         chosen[k : k + 1] = row
         x, y, z = (columns - columns.index_select(1, row)).square_()
         nearest = torch.minimum(nearest, (x + y) + z)
-        nearest.index_fill_(0, row, -1.0)  # not again
-        row = nearest.argmax(keepdim=True)  # the first of equals
+        nearest.index_fill_(0, row, -1.0)  # never chosen again
+        row = nearest.argmax(keepdim=True)  # the first of equal distances
     return chosen
 
 
 def furthest_point_sample(points: Tensor, n: int) -> Tensor:
-    """Rows of ``n`` points, each the furthest from those before it, the first being row 0.
+    """Rows of ``n`` points, starting with row 0, each the furthest from those before it.
 
-    Squared distances are float32, ``(dx * dx + dy * dy) + dz * dz`` with every step rounded, so that all devices
-    choose the same rows; between equal distances the lowest row comes first. No row comes twice before all have come:
-    where there are fewer than ``n``, their order is repeated from its start (Shi et al. 2020). Points that are not
-    finite count as absent.
+    Squared distances are ``(dx * dx + dy * dy) + dz * dz`` with every step rounded to float32, and ties go to the
+    lowest row, so all devices return the same rows. If there are fewer than ``n`` points, the sequence of all points is
+    repeated (Shi et al. 2020). Points that are not finite are ignored.
 
     Args:
         points: (N, >=3) floating; x, y, z and further columns.
-        n: rows wanted.
+        n: number of rows.
 
     Returns:
-        (n,) int64 on the device of ``points``; (0,) where there is no finite point.
+        (n,) int64 on the device of ``points``; (0,) if there is no finite point.
 
     Raises:
-        ValueError: ``points`` has another shape or type, or ``n`` is negative.
+        ValueError: ``points`` has a wrong shape or type, or ``n`` is negative.
     """
     points = as_points(points, "points")
     if n < 0:

@@ -1,4 +1,4 @@
-"""Gather the neighbours of each centre and take them relative to it."""
+"""Gathers the neighbours of each centre and subtracts the centre."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def _add_to_values(grad, index, out):
 
 
 @njit(cache=True, nogil=True)
-def _take_from_centres(grad, counts, out):
+def _subtract_from_centres(grad, counts, out):
     begin = 0
     for m in range(len(counts)):
         end = begin + counts[m]
@@ -40,28 +40,28 @@ def _take_from_centres(grad, counts, out):
         begin = end
 
 
-def run_of_each_row(counts: Tensor, n_rows: int) -> Tensor:
-    """(E,) the run that each of ``n_rows`` rows belongs to, of the (M,) lengths of the runs."""
+def group_of_each_row(counts: Tensor, n_rows: int) -> Tensor:
+    """(n_rows,) index of the group that each row belongs to, from the (M,) sizes of the groups."""
     return torch.arange(len(counts), device=counts.device).repeat_interleave(counts, output_size=n_rows)
 
 
 def gather_torch(values: Tensor, index: Tensor, centres: Tensor, counts: Tensor) -> Tensor:
-    """(E, C) rows ``index`` of ``values`` less the centre of their run."""
-    return values.index_select(0, index) - centres.index_select(0, run_of_each_row(counts, len(index)))
+    """(E, C) rows ``index`` of ``values`` minus the centre of their group."""
+    return values.index_select(0, index) - centres.index_select(0, group_of_each_row(counts, len(index)))
 
 
 def add_to_values_torch(grad: Tensor, index: Tensor, out: Tensor) -> None:
-    """Add (E, C) ``grad`` to the rows ``index`` of ``out`` (N, C)."""
+    """Add (E, C) ``grad`` to the rows ``index`` of ``out`` (N, C), in place."""
     out.index_add_(0, index, grad)
 
 
-def take_from_centres_torch(grad: Tensor, counts: Tensor, out: Tensor) -> None:
-    """Take the rows of each run of (E, C) ``grad`` from the row of ``out`` (M, C) that is its centre's."""
-    out.index_add_(0, run_of_each_row(counts, len(grad)), grad, alpha=-1)
+def subtract_from_centres_torch(grad: Tensor, counts: Tensor, out: Tensor) -> None:
+    """Subtract the sum of each group of (E, C) ``grad`` from the row of its centre in ``out`` (M, C), in place."""
+    out.index_add_(0, group_of_each_row(counts, len(grad)), grad, alpha=-1)
 
 
 class _Group(torch.autograd.Function):
-    """Compiled on the CPU, in torch elsewhere."""
+    """Compiled on the CPU, torch on other devices."""
 
     @staticmethod
     def forward(ctx, values, index, centres, counts):
@@ -88,29 +88,30 @@ class _Group(torch.autograd.Function):
         if ctx.needs_input_grad[2]:
             to_centres = grad.new_zeros(len(counts), grad.shape[1])
             if compiled:
-                _take_from_centres(grad.numpy(), counts.numpy(), to_centres.numpy())
+                _subtract_from_centres(grad.numpy(), counts.numpy(), to_centres.numpy())
             else:
-                take_from_centres_torch(grad, counts, to_centres)
+                subtract_from_centres_torch(grad, counts, to_centres)
         return to_values, None, to_centres, None
 
 
 def group(values: Tensor, index: Tensor, centres: Tensor, counts: Tensor) -> Tensor:
-    """``values[index]`` less the centre that each row belongs to, as :func:`ball_query` orders them.
+    """``values[index]`` minus the centre of each row's group, for the result of :func:`ball_query`.
 
-    Differentiable once in ``values`` and ``centres``.
+    Once differentiable in ``values`` and ``centres``.
 
     Args:
         values: (N, C) floating.
-        index: (E,) int64 rows of ``values``, run by run.
-        centres: (M, C) of the type of ``values``.
-        counts: (M,) int64 rows in the run of each centre; they add up to E.
+        index: (E,) int64 rows of ``values``, group by group.
+        centres: (M, C) of the dtype of ``values``, one per group.
+        counts: (M,) int64 group sizes, which sum to E.
 
     Returns:
-        (E, C) of the type of ``values``.
+        (E, C) of the dtype of ``values``.
 
     Raises:
-        ValueError: an argument has another shape or type, ``counts`` do not add up to E, or ``index`` points outside
-            ``values``. Values of ``index`` and ``counts`` are looked at on the CPU alone: elsewhere it would stall.
+        ValueError: an argument has a wrong shape or type, ``counts`` do not sum to E, or ``index`` is out of range. The
+            values of ``index`` and ``counts`` are checked on the CPU only, because reading them would synchronise
+            another device.
     """
     if values.ndim != 2 or not values.is_floating_point():
         raise ValueError(f"values: expected floating (N, C), got {values.dtype} {tuple(values.shape)}")

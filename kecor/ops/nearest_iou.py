@@ -1,4 +1,4 @@
-"""IoU of footprints turned to the nearest axis: the cheap overlap that anchors are matched by."""
+"""Bird's-eye-view IoU of boxes rotated to the nearest axis: a cheap overlap, used to match anchors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kecor.ops.dispatch import also_for_tensors
 
 
 def _axis_aligned(boxes: np.ndarray) -> np.ndarray:
-    """(M, 7) boxes -> (M, 4) x and y of the lower and upper corner, the heading rounded to a multiple of 90 degrees."""
+    """(M, 4) x, y of the lower and upper corners of (M, 7) boxes, headings rounded to multiples of 90 degrees."""
     quarter_turns = np.rint(boxes[:, 6] / (np.pi / 2)).astype(np.int64)
     sizes = np.where((quarter_turns % 2 == 1)[:, None], boxes[:, [4, 3]], boxes[:, 3:5])
     return np.hstack([boxes[:, :2] - sizes / 2, boxes[:, :2] + sizes / 2])
@@ -36,11 +36,12 @@ def _pairwise(a, b):
     return iou
 
 
-BYTES_A_PAIR = 64
+BYTES_PER_PAIR = 64
+"""Memory of the intermediate tensors of :func:`iou_bev_aligned_torch` per pair of boxes."""
 
 
 def _axis_aligned_torch(boxes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(M, 7) boxes -> (2, M) lower and upper corners and (M,) areas, headings rounded to multiples of 90 degrees."""
+    """(2, M) lower and upper corners and (M,) areas of (M, 7) boxes, headings rounded to multiples of 90 degrees."""
     quarter_turns = torch.round(boxes[:, 6] / (math.pi / 2)).long()
     sizes = torch.where((quarter_turns % 2 == 1)[:, None], boxes[:, [4, 3]], boxes[:, 3:5])
     low, high = (boxes[:, :2] - sizes / 2).T, (boxes[:, :2] + sizes / 2).T
@@ -48,32 +49,32 @@ def _axis_aligned_torch(boxes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def iou_bev_aligned_torch(a: Tensor, b: Tensor) -> Tensor:
-    """As :func:`kecor.ops.iou_bev_aligned`."""
+    """:func:`kecor.ops.iou_bev_aligned` in torch."""
     low_a, high_a, area_a = _axis_aligned_torch(tensors.as_boxes7(a, "a"))
     low_b, high_b, area_b = _axis_aligned_torch(tensors.as_boxes7(b, "b"))
     iou = torch.zeros(len(area_a), len(area_b), device=area_a.device)
-    for some in chunks(len(area_a), BYTES_A_PAIR * len(area_b)):
-        width, height = torch.minimum(high_a[:, some, None], high_b[:, None]) - torch.maximum(
-            low_a[:, some, None], low_b[:, None]
+    for chunk in chunks(len(area_a), BYTES_PER_PAIR * len(area_b)):
+        width, height = torch.minimum(high_a[:, chunk, None], high_b[:, None]) - torch.maximum(
+            low_a[:, chunk, None], low_b[:, None]
         )
         shared = width * height
-        overlap = shared / (area_a[some, None] + area_b - shared)
-        iou[some] = overlap.where((width > 0) & (height > 0), 0.0).float()
+        overlap = shared / (area_a[chunk, None] + area_b - shared)
+        iou[chunk] = overlap.where((width > 0) & (height > 0), 0.0).float()
     return iou
 
 
 @also_for_tensors(iou_bev_aligned_torch)
 def iou_bev_aligned(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of footprints, each box's heading rounded to the nearest multiple of 90 degrees.
+    """Bird's-eye-view IoU of boxes with headings rounded to the nearest multiple of 90 degrees.
 
     Args:
         a: (N, 7) boxes.
         b: (M, 7) boxes.
 
     Returns:
-        (N, M) float32 in [0, 1]; a box without area overlaps nothing.
+        (N, M) float32 in [0, 1]; 0 for a box without area.
 
     Raises:
-        ValueError: an argument is not (M, 7).
+        ValueError: ``a`` is not (N, 7) or ``b`` not (M, 7).
     """
     return _pairwise(_axis_aligned(as_boxes7(a, "a")), _axis_aligned(as_boxes7(b, "b")))

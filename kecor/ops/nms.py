@@ -1,4 +1,4 @@
-"""Greedy non-maximum suppression on rotated footprints."""
+"""Greedy non-maximum suppression (NMS) of rotated boxes in bird's-eye view."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kecor.ops.rotated_iou import near_pairs_torch, paired_iou_torch
 
 @njit(cache=True, nogil=True)
 def _greedy(boxes, threshold, max_keep):
-    """Positions kept of boxes sorted best first."""
+    """Positions of the boxes kept; ``boxes`` are sorted by descending score."""
     suppressed = np.zeros(len(boxes), np.bool_)
     kept = np.empty(min(len(boxes), max_keep), np.int64)
     radius = circumradius(boxes)
@@ -34,13 +34,13 @@ def _greedy(boxes, threshold, max_keep):
     return kept[:n]
 
 
-HEAD = 512
-"""Boxes decided on at a time: what they suppress is compared no further."""
+BLOCK = 512
+"""Boxes compared with the rest at a time; boxes they suppress are not compared again."""
 
 
 @njit(cache=True, nogil=True)
 def _greedy_torch(better, worse, n):
-    """(n,) bool: which boxes are suppressed, of pairs that overlap too much in ascending order of ``better``."""
+    """(n,) bool mask of suppressed boxes, from the pairs that overlap too much, sorted by ``better``."""
     suppressed = np.zeros(n, np.bool_)
     for k in range(len(better)):
         if not suppressed[better[k]]:
@@ -48,45 +48,45 @@ def _greedy_torch(better, worse, n):
     return suppressed
 
 
-def _suppressed_by_head_torch(boxes: Tensor, threshold: float) -> Tensor:
-    """(N,) bool: which of boxes sorted best first fall to one of the first :data:`HEAD`; those decided for good."""
-    found = [torch.zeros(2, 0, dtype=torch.int64)]
-    for i, j in near_pairs_torch(boxes[:HEAD], boxes):
+def _suppressed_by_block_torch(boxes: Tensor, threshold: float) -> Tensor:
+    """(N,) bool mask of the boxes suppressed by one of the first :data:`BLOCK` boxes; ``boxes`` are sorted by score."""
+    pairs = [torch.zeros(2, 0, dtype=torch.int64)]
+    for i, j in near_pairs_torch(boxes[:BLOCK], boxes):
         i, j = i[i < j], j[i < j]
         too_much = paired_iou_torch(boxes[i], boxes[j], False) > threshold
-        found.append(torch.stack([i[too_much], j[too_much]]).cpu())
-    better, worse = torch.cat(found, 1).numpy()
+        pairs.append(torch.stack([i[too_much], j[too_much]]).cpu())
+    better, worse = torch.cat(pairs, 1).numpy()
     return torch.from_numpy(_greedy_torch(better, worse, len(boxes))).to(boxes.device)
 
 
 def nms_bev_torch(boxes: Tensor, scores: Tensor, threshold: float, max_keep: int | None = None) -> Tensor:
-    """As :func:`kecor.ops.nms_bev`."""
+    """:func:`kecor.ops.nms_bev` in torch."""
     boxes = tensors.as_boxes7(boxes, "boxes")
     if scores.shape != (len(boxes),):
         raise ValueError(f"scores: expected shape ({len(boxes)},), got {tuple(scores.shape)}")
-    left = torch.sort(-scores, stable=True).indices
-    max_keep = len(left) if max_keep is None else max_keep
-    kept, n = [left[:0]], 0
-    while len(left) and n < max_keep:
-        stays = ~_suppressed_by_head_torch(boxes[left], threshold)
-        kept.append(left[:HEAD][stays[:HEAD]])
+    remaining = torch.sort(-scores, stable=True).indices
+    max_keep = len(remaining) if max_keep is None else max_keep
+    kept, n = [remaining[:0]], 0
+    while len(remaining) and n < max_keep:
+        stays = ~_suppressed_by_block_torch(boxes[remaining], threshold)
+        kept.append(remaining[:BLOCK][stays[:BLOCK]])
         n += len(kept[-1])
-        left = left[HEAD:][stays[HEAD:]]
+        remaining = remaining[BLOCK:][stays[BLOCK:]]
     return torch.cat(kept)[:max_keep]
 
 
 @also_for_tensors(nms_bev_torch)
 def nms_bev(boxes: np.ndarray, scores: np.ndarray, threshold: float, max_keep: int | None = None) -> np.ndarray:
-    """Keep the best boxes such that no two kept footprints have an IoU above ``threshold``.
+    """Keep the highest-scoring boxes such that no two of them have a bird's-eye-view IoU above ``threshold``.
 
     Args:
         boxes: (N, 7).
-        scores: (N,); between equal scores the lower index comes first.
-        threshold: IoU above which the worse of two boxes is dropped.
-        max_keep: at most so many boxes are kept; all by default.
+        scores: (N,); ties go to the lower index.
+        threshold: IoU above which the lower-scoring of two boxes is dropped.
+        max_keep: largest number of boxes kept; no limit by default.
 
     Returns:
-        (K,) int64 indices into ``boxes``, best first.
+        (K,) int64 indices into ``boxes``, by descending score.
 
     Raises:
         ValueError: ``boxes`` is not (N, 7) or ``scores`` not (N,).

@@ -1,7 +1,7 @@
-"""Area that two rotated rectangles share: the kernel under rotated IoU, NMS and the KITTI evaluation.
+"""Intersection area of two rotated rectangles, used by rotated IoU, NMS and the KITTI and Waymo evaluations.
 
-numba's on-disk cache follows a function's own file, not the files it calls into: after a change here, delete the
-``__pycache__`` folders of ``kecor/ops`` and ``kecor/evaluation``.
+numba's on-disk cache checks the file of a compiled function, but not the files of functions it calls: after a change
+here, delete the ``__pycache__`` folders of ``kecor/ops`` and ``kecor/evaluation``.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from numba import njit
 from torch import Tensor
 
 MAX_VERTICES = 20
-"""Room for a clipped rectangle: 8 vertices, and at most 19 should rounding make its sides waver across a clip line."""
+"""Size of the vertex buffers. A clipped rectangle has 8 vertices, or up to 19 if rounding makes a side cross a clip
+line repeatedly."""
 
 
 @njit(cache=True, nogil=True)
@@ -34,10 +35,10 @@ def _keep_below(x, y, n, limit, out_x, out_y):
 
 @njit(cache=True, nogil=True)
 def rectangle_intersection(ax, ay, adx, ady, aheading, bx, by, bdx, bdy, bheading):
-    """Shared area of two rectangles, each given by centre, full sizes along its own axes and heading in radians.
+    """Intersection area of two rectangles, given by centre, sizes along their own axes and heading in radians.
 
-    A size that is not positive gives 0. Rectangle b is brought into a's frame, where a is axis-aligned about the
-    origin, and clipped to a's four sides; working near the origin keeps the precision wherever the boxes lie.
+    Returns 0 if a size is not positive. Rectangle b is transformed into the frame of a and clipped to the four sides of
+    a. Working near the origin keeps precision wherever the boxes are.
     """
     if adx <= 0.0 or ady <= 0.0 or bdx <= 0.0 or bdy <= 0.0:
         return 0.0
@@ -54,7 +55,7 @@ def rectangle_intersection(ax, ay, adx, ady, aheading, bx, by, bdx, bdy, bheadin
     n = 4
     for side in range(4):
         n = _keep_below(x, y, n, 0.5 * adx if side % 2 == 0 else 0.5 * ady, u, v)
-        for i in range(n):  # a quarter turn brings the next side of a to +x
+        for i in range(n):  # rotate by 90 degrees, so that the next side of a is at +x
             x[i], y[i] = v[i], -u[i]
     twice = 0.0
     for i in range(n):
@@ -65,15 +66,16 @@ def rectangle_intersection(ax, ay, adx, ady, aheading, bx, by, bdx, bdy, bheadin
 
 @njit(cache=True, nogil=True)
 def circumradius(boxes):
-    """(M,) radius of the circle around each footprint of (M, 7) boxes."""
+    """(M,) circumradius of the footprints of (M, 7) boxes."""
     return 0.5 * np.sqrt(boxes[:, 3] * boxes[:, 3] + boxes[:, 4] * boxes[:, 4])
 
 
 @njit(cache=True, nogil=True)
 def box_overlap(a, i, b, j, reach, vertical):
-    """IoU of row ``i`` of (N, 7) boxes ``a`` and row ``j`` of ``b``: of footprints, or of volumes with ``vertical``.
+    """IoU of box ``a[i]`` and box ``b[j]``, in bird's-eye view or, with ``vertical``, in 3D.
 
-    Boxes whose centres lie ``reach`` or more apart, the sum of their circumradii, do not meet: most pairs end there.
+    ``reach`` is the sum of their circumradii; boxes whose centres are further apart do not overlap, which is the quick
+    way out for most pairs.
     """
     ox, oy = b[j, 0] - a[i, 0], b[j, 1] - a[i, 1]
     if ox * ox + oy * oy >= reach * reach:
@@ -98,16 +100,16 @@ def box_overlap(a, i, b, j, reach, vertical):
 
 
 def _keep_below_torch(x: Tensor, y: Tensor, n: Tensor, limit: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Clip convex polygons to x <= limit: (K, V) vertices of which the first ``n`` (K, 1) hold, (K, 1) limits."""
+    """Clip K convex polygons to x <= limit: (K, V) vertex buffers with ``n`` (K, 1) vertices in use, (K, 1) limits."""
     slot = torch.arange(x.shape[1], device=x.device)
     following = (slot + 1).where(slot + 1 < n, 0)
     here, there = limit - x, limit - x.gather(1, following)
     stays = (slot < n) & (here >= 0)
     crosses = (slot < n) & (((here > 0) & (there < 0)) | ((here < 0) & (there > 0)))
-    crossing_y = y + here / (here - there) * (y.gather(1, following) - y)  # of use where the signs differ alone
+    crossing_y = y + here / (here - there) * (y.gather(1, following) - y)  # valid only where the signs differ
     keep = torch.stack([stays, crosses], 2).flatten(1)
     room = min(2 * x.shape[1], MAX_VERTICES)
-    place = (keep.cumsum(1) - 1).where(keep, room)  # what goes lands in a last column that is cut off
+    place = (keep.cumsum(1) - 1).where(keep, room)  # dropped vertices go to an extra last column
     kept_x, kept_y = x.new_zeros(2, len(x), room + 1)
     kept_x.scatter_(1, place, torch.stack([x, limit.expand_as(x)], 2).flatten(1))
     kept_y.scatter_(1, place, torch.stack([y, crossing_y], 2).flatten(1))
@@ -115,9 +117,9 @@ def _keep_below_torch(x: Tensor, y: Tensor, n: Tensor, limit: Tensor) -> tuple[T
 
 
 def rectangle_intersection_torch(a: Tensor, b: Tensor) -> Tensor:
-    """(K,) shared areas of the footprints of (K, 7) float64 boxes, pair by pair; 0 where a size is not positive.
+    """(K,) intersection areas of the footprints of (K, 7) float64 boxes, pair by pair; 0 if a size is not positive.
 
-    As in the compiled kernel, b is brought into a's frame and clipped to the four sides of a.
+    As in the compiled kernel, b is transformed into the frame of a and clipped to the four sides of a.
     """
     offset = b[:, :2] - a[:, :2]
     cos_a, sin_a = a[:, 6].cos(), a[:, 6].sin()
@@ -131,7 +133,7 @@ def rectangle_intersection_torch(a: Tensor, b: Tensor) -> Tensor:
     n = torch.full((len(a), 1), 4, device=a.device)
     for side in range(4):
         x, y, n = _keep_below_torch(x, y, n, 0.5 * a[:, 3 + side % 2, None])
-        x, y = y, -x  # a quarter turn brings the next side of a to +x
+        x, y = y, -x  # rotate by 90 degrees, so that the next side of a is at +x
     slot = torch.arange(x.shape[1], device=x.device)
     following = (slot + 1).where(slot + 1 < n, 0)
     twice = (x * y.gather(1, following) - x.gather(1, following) * y).where(slot < n, 0.0).sum(1)

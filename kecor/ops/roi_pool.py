@@ -1,4 +1,4 @@
-"""The feature of a region of interest: the bird's-eye-view map, read at points inside the rotated box."""
+"""RoI pooling: samples the bird's-eye-view map at points inside rotated boxes."""
 
 from __future__ import annotations
 
@@ -9,18 +9,21 @@ import torch.nn.functional as F
 from torch import Tensor
 
 POINTS = 3
-"""Points read along each side of a box."""
+"""Sampled points along each side of a box."""
 
 
 def pool_bev(features: Tensor, boxes: Tensor, origin: Sequence[float], cell: Sequence[float]) -> Tensor:
-    """(R, C) mean of the map at the centres of 3x3 equal parts of each box, read bilinearly.
+    """Mean of the map over each box, sampled bilinearly at the centres of 3x3 equal parts.
 
     Args:
         features: (C, H, W) map of one frame; y runs along H, x along W.
         boxes: (R, 7).
-        origin: x, y of the range's lower corner, metres.
-        cell: size of a map cell along x, y, metres. Cell (i, j) stands for the point ``origin + (j, i) * cell``, as in
-            PV-RCNN's sampling of the same map (Shi et al. 2020). Points outside the map read its edge.
+        origin: x, y of the lower corner of the range in metres.
+        cell: size of a map cell along x, y in metres. Cell (i, j) is at the point ``origin + (j, i) * cell``, as in
+            PV-RCNN's sampling of the same map (Shi et al. 2020). Points outside the map use the value at its edge.
+
+    Returns:
+        (R, C) float32.
     """
     if len(boxes) == 0:
         return features.new_zeros(0, len(features), dtype=torch.float32)
@@ -28,8 +31,8 @@ def pool_bev(features: Tensor, boxes: Tensor, origin: Sequence[float], cell: Seq
     height, width = features.shape[1:]
     scale = points.new_tensor([2 / (cell[0] * max(width - 1, 1)), 2 / (cell[1] * max(height - 1, 1))])
     grid = (points - points.new_tensor(origin)) * scale - 1
-    read = F.grid_sample(features[None].float(), grid[None], padding_mode="border", align_corners=True)
-    return read[0].mean(dim=2).T
+    sampled = F.grid_sample(features[None].float(), grid[None], padding_mode="border", align_corners=True)
+    return sampled[0].mean(dim=2).T
 
 
 def _points(boxes: Tensor) -> Tensor:
@@ -44,20 +47,19 @@ def _points(boxes: Tensor) -> Tensor:
 
 
 def pool_bev_grid(features: Tensor, boxes: Tensor, origin: Sequence[float], cell: Sequence[float], size: int) -> Tensor:
-    """(R, C, size, size) float32 values of the map on a grid over each box, as SECOND-IoU was published with.
+    """Samples the map bilinearly on a ``size`` x ``size`` grid over each box, as in the published SECOND-IoU.
 
-    Points run from edge to edge of the box, ``linspace(-0.5, 0.5, size)`` of its length and width, and cell (i, j) of
-    the map stands for the point ``origin + (j, i) * cell``: OpenPCDet's SECONDHead, whose affine grid and sampling both
-    work with ``align_corners=True``. A peculiarity its checkpoints know is kept: once the grid is turned, offsets along
-    x are scaled by the box's length and those along y by its width, so that the grid of a turned box is sheared. Beyond
-    the map it reads zero.
+    The grid spans the box from edge to edge, ``linspace(-0.5, 0.5, size)`` of its length and width, as in OpenPCDet's
+    SECONDHead, where affine grid and sampling both use ``align_corners=True``. One peculiarity is kept because the
+    published checkpoints were trained with it: after the rotation, offsets along x are scaled by the box's length and
+    offsets along y by its width, so the grid of a rotated box is sheared. Outside the map the value is zero.
 
     Args:
         features, boxes, origin, cell: as for :func:`pool_bev`.
-        size: points along each side; a single one is the box's centre.
+        size: points along each side; 1 samples the centre of the box.
 
     Returns:
-        Rows of the grid go across the box, columns along it.
+        (R, C, size, size) float32; rows of the grid run across the box, columns along it.
     """
     if len(boxes) == 0:
         return features.new_zeros(0, len(features), size, size, dtype=torch.float32)
@@ -68,7 +70,7 @@ def pool_bev_grid(features: Tensor, boxes: Tensor, origin: Sequence[float], cell
     x = boxes[:, 0, None, None] + boxes[:, 3, None, None] * (along * cos - across * sin)
     y = boxes[:, 1, None, None] + boxes[:, 4, None, None] * (along * sin + across * cos)
     last = boxes.new_tensor([features.shape[2] - 1, features.shape[1] - 1]).clamp(min=1)
-    places = (torch.stack([x, y], dim=-1) - boxes.new_tensor(origin)) / boxes.new_tensor(cell)
-    grid = (2 * places / last - 1).flatten(1, 2)  # (R, size * size, 2)
-    read = F.grid_sample(features[None].float(), grid[None], padding_mode="zeros", align_corners=True)
-    return read[0].transpose(0, 1).unflatten(2, (size, size))
+    positions = (torch.stack([x, y], dim=-1) - boxes.new_tensor(origin)) / boxes.new_tensor(cell)
+    grid = (2 * positions / last - 1).flatten(1, 2)  # (R, size * size, 2)
+    sampled = F.grid_sample(features[None].float(), grid[None], padding_mode="zeros", align_corners=True)
+    return sampled[0].transpose(0, 1).unflatten(2, (size, size))

@@ -1,4 +1,4 @@
-"""Intersection over union of rotated boxes."""
+"""Intersection over union (IoU) of rotated boxes."""
 
 from __future__ import annotations
 
@@ -35,12 +35,13 @@ def _paired(a, b, vertical):
     return iou
 
 
-BYTES_A_PAIR = 32
-BYTES_A_CLIPPED_PAIR = 2048
+BYTES_PER_PAIR = 32
+BYTES_PER_CLIPPED_PAIR = 2048
+"""Memory of the intermediate tensors per pair of boxes that is tested for nearness, and that is clipped."""
 
 
 def paired_iou_torch(a: Tensor, b: Tensor, vertical: bool) -> Tensor:
-    """(K,) float64 IoU of (K, 7) float64 boxes, pair by pair: of footprints, or of volumes with ``vertical``."""
+    """(K,) float64 IoU of (K, 7) float64 boxes, pair by pair; in bird's-eye view or, with ``vertical``, in 3D."""
     shared = rectangle_intersection_torch(a, b)
     size_a, size_b = a[:, 3] * a[:, 4], b[:, 3] * b[:, 4]
     meet = shared > 0
@@ -53,13 +54,13 @@ def paired_iou_torch(a: Tensor, b: Tensor, vertical: bool) -> Tensor:
 
 
 def near_pairs_torch(a: Tensor, b: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
-    """Rows of (N, 7) and (M, 7) boxes whose circumscribed circles meet, in row-major order, some at a time."""
+    """Rows of the pairs of (N, 7) and (M, 7) boxes whose circumscribed circles overlap, row-major, in chunks."""
     radius_a, radius_b = 0.5 * a[:, 3:5].square().sum(1).sqrt(), 0.5 * b[:, 3:5].square().sum(1).sqrt()
-    for some in chunks(len(a), BYTES_A_PAIR * len(b)):
-        x, y = (b[:, :2].T[:, None] - a[some, :2].T[:, :, None]).square_()
-        i, j = (x + y < (radius_a[some, None] + radius_b).square_()).nonzero().T
-        for pairs in chunks(len(i), BYTES_A_CLIPPED_PAIR):
-            yield i[pairs] + some.start, j[pairs]
+    for chunk in chunks(len(a), BYTES_PER_PAIR * len(b)):
+        x, y = (b[:, :2].T[:, None] - a[chunk, :2].T[:, :, None]).square_()
+        i, j = (x + y < (radius_a[chunk, None] + radius_b).square_()).nonzero().T
+        for pairs in chunks(len(i), BYTES_PER_CLIPPED_PAIR):
+            yield i[pairs] + chunk.start, j[pairs]
 
 
 def _pairwise_torch(a: Tensor, b: Tensor, vertical: bool) -> Tensor:
@@ -71,60 +72,60 @@ def _pairwise_torch(a: Tensor, b: Tensor, vertical: bool) -> Tensor:
 
 
 def iou_bev_torch(a: Tensor, b: Tensor) -> Tensor:
-    """As :func:`kecor.ops.iou_bev`."""
+    """:func:`kecor.ops.iou_bev` in torch."""
     return _pairwise_torch(a, b, False)
 
 
 def iou_3d_torch(a: Tensor, b: Tensor) -> Tensor:
-    """As :func:`kecor.ops.iou_3d`."""
+    """:func:`kecor.ops.iou_3d` in torch."""
     return _pairwise_torch(a, b, True)
 
 
 def iou_3d_paired_torch(a: Tensor, b: Tensor) -> Tensor:
-    """As :func:`kecor.ops.iou_3d_paired`."""
+    """:func:`kecor.ops.iou_3d_paired` in torch."""
     a, b = tensors.as_boxes7(a, "a"), tensors.as_boxes7(b, "b")
     if len(a) != len(b):
-        raise ValueError(f"a and b: expected as many boxes, got {len(a)} and {len(b)}")
+        raise ValueError(f"a and b: expected the same number of boxes, got {len(a)} and {len(b)}")
     iou = torch.zeros(len(a), device=a.device)
-    for some in chunks(len(a), BYTES_A_CLIPPED_PAIR):
-        iou[some] = paired_iou_torch(a[some], b[some], True).float()
+    for chunk in chunks(len(a), BYTES_PER_CLIPPED_PAIR):
+        iou[chunk] = paired_iou_torch(a[chunk], b[chunk], True).float()
     return iou
 
 
 @also_for_tensors(iou_bev_torch)
 def iou_bev(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of the footprints of every box of ``a`` (N, 7) with every box of ``b`` (M, 7): (N, M) float32 in [0, 1].
+    """(N, M) float32 bird's-eye-view IoU of every box of ``a`` (N, 7) with every box of ``b`` (M, 7).
 
-    A box without area overlaps nothing. Computed in float64.
+    0 for a box without area. Computed in float64.
 
     Raises:
-        ValueError: an argument is not (M, 7).
+        ValueError: ``a`` is not (N, 7) or ``b`` not (M, 7).
     """
     return _pairwise(as_boxes7(a, "a"), as_boxes7(b, "b"), False)
 
 
 @also_for_tensors(iou_3d_torch)
 def iou_3d(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of the volumes of every box of ``a`` (N, 7) with every box of ``b`` (M, 7): (N, M) float32 in [0, 1].
+    """(N, M) float32 3D IoU of every box of ``a`` (N, 7) with every box of ``b`` (M, 7).
 
-    A box without volume overlaps nothing. Computed in float64.
+    0 for a box without volume. Computed in float64.
 
     Raises:
-        ValueError: an argument is not (M, 7).
+        ValueError: ``a`` is not (N, 7) or ``b`` not (M, 7).
     """
     return _pairwise(as_boxes7(a, "a"), as_boxes7(b, "b"), True)
 
 
 @also_for_tensors(iou_3d_paired_torch)
 def iou_3d_paired(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """IoU of the volumes of each box of ``a`` (N, 7) with the box of ``b`` (N, 7) in its place: (N,) float32 in [0, 1].
+    """(N,) float32 3D IoU of each box of ``a`` (N, 7) with the box of ``b`` (N, 7) in the same row.
 
-    The diagonal of :func:`iou_3d`.
+    Equals the diagonal of :func:`iou_3d`.
 
     Raises:
-        ValueError: an argument is not (M, 7), or they differ in length.
+        ValueError: an argument is not (N, 7), or their lengths differ.
     """
     a, b = as_boxes7(a, "a"), as_boxes7(b, "b")
     if len(a) != len(b):
-        raise ValueError(f"a and b: expected as many boxes, got {len(a)} and {len(b)}")
+        raise ValueError(f"a and b: expected the same number of boxes, got {len(a)} and {len(b)}")
     return _paired(a, b, True)

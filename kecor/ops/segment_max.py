@@ -1,4 +1,4 @@
-"""Maximum over runs of rows: how the neighbours of a centre become one feature."""
+"""Maximum over groups of consecutive rows: pools the neighbours of each centre."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from kecor.ops.dispatch import is_compiled_for
-from kecor.ops.grouping import run_of_each_row
+from kecor.ops.grouping import group_of_each_row
 from kecor.ops.tensors import check_counts
 
 
@@ -24,7 +24,7 @@ def _maximum(values, counts, best, rows):
         for e in range(begin + 1, end):
             for c in range(best.shape[1]):
                 value, so_far = values[e, c], best[m, c]
-                better = (value > so_far) | ((value != value) & (so_far == so_far))  # NaN is above all
+                better = (value > so_far) | ((value != value) & (so_far == so_far))  # NaN counts as the maximum
                 best[m, c] = value if better else so_far
                 rows[m, c] = np.int32(e) if better else rows[m, c]
         begin = end
@@ -39,25 +39,25 @@ def _to_values(grad, rows, out):
 
 
 def maximum_torch(values: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-    """(M, C) maxima of the runs of (E, C) ``values`` and the first row that attains each; 0 and -1 for an empty run."""
-    run = run_of_each_row(counts, len(values))[:, None].expand_as(values)
+    """(M, C) maxima of the groups of (E, C) ``values`` and their first rows; 0 and -1 for an empty group."""
+    group = group_of_each_row(counts, len(values))[:, None].expand_as(values)
     best = values.new_zeros(len(counts), values.shape[1])
-    best = best.scatter_reduce(0, run, values, "amax", include_self=False)
-    own_best = best.gather(0, run)
-    attains = (values == own_best) | values.isnan()
+    best = best.scatter_reduce(0, group, values, "amax", include_self=False)
+    group_best = best.gather(0, group)
+    attains = (values == group_best) | values.isnan()
     row = torch.arange(len(values), device=values.device)[:, None].where(attains, len(values))
-    rows = torch.full(best.shape, len(values), device=values.device).scatter_reduce(0, run, row, "amin")
+    rows = torch.full(best.shape, len(values), device=values.device).scatter_reduce(0, group, row, "amin")
     return best, rows.where(rows < len(values), -1)
 
 
 def to_values_torch(grad: Tensor, rows: Tensor, n_values: int) -> Tensor:
-    """(E, C) gradient of the values, from (M, C) ``grad`` and the rows of the maxima."""
-    out = grad.new_zeros(n_values + 1, grad.shape[1])  # the last row takes what empty runs send
+    """(E, C) gradient of the values, from (M, C) ``grad`` and the (M, C) rows of the maxima."""
+    out = grad.new_zeros(n_values + 1, grad.shape[1])  # the extra last row collects the gradients of empty groups
     return out.scatter_(0, rows.where(rows >= 0, n_values), grad)[:-1]
 
 
 class _SegmentMax(torch.autograd.Function):
-    """Compiled on the CPU, in torch elsewhere; the rows of the maxima lead the gradient back."""
+    """Compiled on the CPU, torch on other devices. Backward sends each gradient to the row of the maximum."""
 
     @staticmethod
     def forward(ctx, values, counts):
@@ -83,20 +83,20 @@ class _SegmentMax(torch.autograd.Function):
 
 
 def segment_max(values: Tensor, counts: Tensor) -> Tensor:
-    """Maximum of each run of rows; zeros for an empty run, NaN for one that holds NaN.
+    """Maximum of each group of rows; zeros for an empty group, NaN for a group with NaN.
 
-    Differentiable once: the gradient goes to the first row of the run that attains the maximum.
+    Once differentiable; the gradient goes to the first row with the maximum.
 
     Args:
-        values: (E, C) floating, run by run; E below 2 ** 31.
-        counts: (M,) int64 rows in each run; they add up to E.
+        values: (E, C) floating, group by group; E below 2 ** 31.
+        counts: (M,) int64 group sizes, which sum to E.
 
     Returns:
-        (M, C) of the type of ``values``.
+        (M, C) of the dtype of ``values``.
 
     Raises:
-        ValueError: an argument has another shape or type, or ``counts`` do not add up to E (looked at on the CPU
-            alone: elsewhere it would stall).
+        ValueError: an argument has a wrong shape or type, or ``counts`` do not sum to E (checked on the CPU only,
+            because reading them would synchronise another device).
     """
     if values.ndim != 2 or not values.is_floating_point():
         raise ValueError(f"values: expected floating (E, C), got {values.dtype} {tuple(values.shape)}")

@@ -1,4 +1,4 @@
-"""What the kernels ask of tensors."""
+"""Checks and conversions of tensor arguments."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from torch import Tensor
 
 
 def as_rows(tensor: Tensor, columns: int, name: str) -> Tensor:
-    """The first ``columns`` columns as float64, detached; anything without elements becomes (0, columns).
+    """The first ``columns`` columns as float64, detached; a tensor without elements becomes (0, columns).
 
     Raises:
-        ValueError: not two-dimensional or with fewer columns; ``name`` names the argument.
+        ValueError: not two-dimensional, or fewer columns; the message starts with ``name``.
     """
     if tensor.numel() == 0:
         return tensor.new_zeros(0, columns, dtype=torch.float64)
@@ -23,7 +23,7 @@ def as_boxes7(tensor: Tensor, name: str) -> Tensor:
     """(M, 7) boxes as float64, detached.
 
     Raises:
-        ValueError: not two-dimensional, or boxes of more or fewer columns; ``name`` names the argument.
+        ValueError: not two-dimensional, or not 7 columns; the message starts with ``name``.
     """
     if tensor.numel() and (tensor.ndim != 2 or tensor.shape[1] != 7):
         raise ValueError(f"{name}: expected shape (M, 7), got {tuple(tensor.shape)}")
@@ -34,7 +34,7 @@ def as_points(tensor: Tensor, name: str) -> Tensor:
     """The first three columns of a floating (N, >=3) tensor as float32, detached.
 
     Raises:
-        ValueError: another shape or type; ``name`` names the argument.
+        ValueError: wrong shape or type; the message starts with ``name``.
     """
     if tensor.ndim != 2 or tensor.shape[1] < 3 or not tensor.is_floating_point():
         raise ValueError(f"{name}: expected floating (N, >=3), got {tensor.dtype} {tuple(tensor.shape)}")
@@ -42,10 +42,12 @@ def as_points(tensor: Tensor, name: str) -> Tensor:
 
 
 def check_counts(counts: Tensor, n_rows: int, n_runs: int | None = None) -> None:
-    """Make sure that (M,) int64 ``counts`` are lengths of runs that make up ``n_rows`` rows, and M is ``n_runs``.
+    """Check that ``counts`` are (M,) int64 group sizes that sum to ``n_rows``, and that M is ``n_runs`` if given.
+
+    The values are checked on the CPU only, because reading them would synchronise another device.
 
     Raises:
-        ValueError: they are not. The values are looked at on the CPU alone: elsewhere that would stall.
+        ValueError: they are not.
     """
     runs = "M" if n_runs is None else n_runs
     if counts.ndim != 1 or counts.dtype != torch.int64 or n_runs not in (None, len(counts)):

@@ -57,7 +57,7 @@ def test_overlaps_of_pairs_differ_by_rounding_at_most(name):
     got = rotated_iou.iou_3d_paired_torch(torch.from_numpy(a), torch.from_numpy(b))
     assert got.dtype == torch.float32
     np.testing.assert_allclose(got, ops.iou_3d_paired(a, b), atol=1e-6)
-    with pytest.raises(ValueError, match="as many boxes"):
+    with pytest.raises(ValueError, match="the same number of boxes"):
         rotated_iou.iou_3d_paired_torch(torch.zeros(1, 7), torch.zeros(2, 7))
 
 
@@ -83,10 +83,10 @@ def test_overlaps_agree_with_shapely(vertical):
 
 
 @pytest.mark.usefixtures("pieces")
-@pytest.mark.parametrize("head", [1, 7, 512])
+@pytest.mark.parametrize("block", [1, 7, 512])
 @pytest.mark.parametrize("threshold", [0.01, 0.1, 0.5, 0.8])
-def test_suppression_keeps_the_same_boxes(monkeypatch, threshold, head):
-    monkeypatch.setattr(nms, "HEAD", head)
+def test_suppression_keeps_the_same_boxes(monkeypatch, threshold, block):
+    monkeypatch.setattr(nms, "BLOCK", block)
     for boxes in (crowd(8, 90), np.repeat(crowd(9, 6), 3, 0), np.concatenate([crowd(10, 20), odd_boxes()])):
         scores = np.random.default_rng(11).uniform(size=len(boxes)).round(1)
         scores[3] = np.nan

@@ -32,7 +32,7 @@ def test_pairs_are_the_diagonal_and_agree_with_shapely():
     np.testing.assert_array_equal(got, ops.iou_3d(a, b).diagonal())
     np.testing.assert_allclose(got, reference.iou(a, b, vertical=True).diagonal(), atol=1e-6)
     assert ops.iou_3d_paired(a[:0], b[:0]).shape == (0,)
-    with pytest.raises(ValueError, match="as many boxes, got 60 and 59"):
+    with pytest.raises(ValueError, match="the same number of boxes, got 60 and 59"):
         ops.iou_3d_paired(a, b[1:])
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from kecor.detectors.targets import box_coder
 
 _SIGNS = ((1, 1), (-1, 1), (-1, -1), (1, -1))
-"""Sides of a box's corners, counter-clockwise seen from above, from front-left."""
+"""Signs of x and y of a box's corners, counter-clockwise seen from above, starting at front-left."""
 
 
 def to_canonical(boxes: Tensor, rois: Tensor) -> Tensor:
@@ -47,7 +47,7 @@ def decode_residuals(residuals: Tensor, rois: Tensor) -> Tensor:
 
 
 def corners(boxes: Tensor) -> Tensor:
-    """(R, 7) boxes -> (R, 8, 3) corners in the order of :func:`kecor.geometry.boxes.corners`."""
+    """(R, 8, 3) corners of (R, 7) boxes, in the order of :func:`kecor.geometry.boxes.corners`."""
     boxes = full_precision(boxes)
     signs = boxes.new_tensor([(x, y, z) for z in (-1, 1) for x, y in _SIGNS])
     return _rotate(signs * boxes[:, None, 3:6] / 2, boxes[:, 6:7]) + boxes[:, None, :3]
