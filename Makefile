@@ -13,7 +13,7 @@ export GOMP_SPINCOUNT ?= 20000
 
 demo: setup
 	$(PY) tools/create_data.py simulated --out data/simulated --frames 320 --seed 0
-	$(PY) tools/train_al.py configs/simulated/second_small_kecor.yaml --work-dir work_dirs/demo --resume
+	$(PY) tools/train_al.py configs/simulated/second_small.yaml --method kecor --work-dir work_dirs/demo --resume
 
 test: setup
 	.venv/bin/ruff check .

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
@@ -55,8 +55,8 @@ class Kecor:
         class_entropy: ``shannon``, or ``released`` to count every absent class once, as the authors' code does.
         combine: ``additive``, or ``released`` to add the weighted entropy to the kernel's diagonal inside the
             determinant, as the authors' code does.
-        kernel, arrangement, output, standardise, steps, learning_rate, batch_size, rank, normalise, precision,
-            require_convergence, device: see :class:`~kecor.ntk.build.KernelOptions`.
+        kernel: the kernel between frames: attributes of :class:`~kecor.ntk.build.KernelOptions` by name, or its type
+            alone.
 
     Raises:
         ConfigError: an argument is out of range.
@@ -67,37 +67,13 @@ class Kecor:
 
     def __init__(
         self,
-        kernel: str = "ntk",
-        arrangement: str = "per_roi",
-        output: str = "sum",
         sigma: float = 0.1,
         entropy_weight: float = 0.5,
         class_entropy: str = "shannon",
         combine: str = "additive",
-        standardise: bool = True,
-        steps: int = 200,
-        learning_rate: float = 1e-3,
-        batch_size: int = 512,
-        rank: int | None = None,
-        normalise: bool = True,
-        precision: str = "float32",
-        require_convergence: bool = True,
-        device: str = "cpu",
+        kernel: str | Mapping[str, Any] = "ntk",
     ) -> None:
-        self.options = KernelOptions(
-            kernel=kernel,
-            arrangement=arrangement,
-            output=output,
-            standardise=standardise,
-            steps=steps,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            rank=rank,
-            normalise=normalise,
-            precision=precision,
-            require_convergence=require_convergence,
-            device=device,
-        )
+        self.options = KernelOptions.of(kernel)
         check_argument("sigma", sigma, isinstance(sigma, (int, float)) and 0 < sigma < np.inf, "a number above zero")
         is_weight = isinstance(entropy_weight, (int, float)) and 0 <= entropy_weight < np.inf
         check_argument("entropy_weight", entropy_weight, is_weight, "a number not below zero")

@@ -18,17 +18,9 @@ def checked_budget(config: Config) -> Budget:
     """The budget of one round.
 
     Raises:
-        ConfigError: the budget, another number of the section ``active``, or the seed is out of range.
+        ConfigError: neither frames nor boxes have a price.
     """
     active = config.active
-    lowest = {"seed": (config.seed, 0), "active.initial": (active.initial, 1)}
-    lowest |= {"active.rounds": (active.rounds, 0), "active.n_rois": (active.n_rois, 1)}
-    lowest |= {"active.dropout_passes": (active.dropout_passes, 2)}
-    for key, (value, least) in lowest.items():
-        if value < least:
-            raise ConfigError(f"{key}: {value} is below {least}")
-    if not 0 < active.dropout_rate < 1:
-        raise ConfigError(f"active.dropout_rate: {active.dropout_rate} does not lie between 0 and 1")
     try:
         return Budget(active.amount, active.cost_frame, active.cost_box)
     except ValueError as error:

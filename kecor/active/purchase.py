@@ -22,16 +22,17 @@ NEEDS = frozenset({"detections", "roi_features", "embedding", "dropout_passes"})
 """What an acquisition function can name in its ``needs``."""
 
 
-def build_method(name: str, options: dict[str, Any], flag: str) -> Acquisition:
-    """The method ``name``, built with the constructor arguments ``options``; ``flag`` names them in errors.
+def build_method(section: dict[str, Any], flag: str) -> Acquisition:
+    """The method a section ``acquisition`` describes; ``flag`` names in errors the argument that set its keys.
 
     Raises:
         ConfigError: no such method, or an argument is unknown or wrong.
     """
     ACQUISITIONS.import_from_location()
-    if name in ACQUISITIONS.module_dict:
-        check_arguments(ACQUISITIONS.module_dict[name], options, name, flag)
-    return build_acquisition({**options, "type": name})
+    options = {key: value for key, value in section.items() if key != "type"}
+    if section["type"] in ACQUISITIONS.module_dict:
+        check_arguments(ACQUISITIONS.module_dict[section["type"]], options, section["type"], flag)
+    return build_acquisition(section)
 
 
 def checked_needs(acquisition: Acquisition, budget: Budget, name: str) -> frozenset[str]:

@@ -22,7 +22,6 @@ from kecor.detectors import Detector, build_detector, load_pretrained
 from kecor.engine import launch
 from kecor.engine.checkpoints import load_checkpoint, save_checkpoint
 from kecor.engine.device import autocast
-from kecor.engine.train import check_schedule
 from kecor.evaluation import Metric, build_metric
 from kecor.files import file_digest, write_text
 from kecor.structures import Budget, FrameSet
@@ -102,7 +101,6 @@ def open_run(
     acquisition, metric = build_acquisition(config.acquisition), build_metric(config.evaluation)
     budget = checked_budget(config)
     needs = checked_needs(acquisition, budget, name)
-    check_schedule(config.schedule)
     autocast(device, config.schedule.amp)
     train_set = build_dataset(config.data, config.data.train_split)
     val_set = build_dataset(config.data, config.data.val_split)

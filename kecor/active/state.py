@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kecor import run_dir
-from kecor.config import ActiveConfig, Config
+from kecor.config import ActiveConfig, Config, settings_values
 from kecor.errors import DataError, StateError
 from kecor.files import read_json, write_atomic, write_json
 
@@ -186,7 +186,7 @@ def settings_of(config: Config, **extra: Any) -> dict[str, Any]:
         elif prefix not in RUN_ONLY:
             flat[prefix] = value
 
-    walk("", dataclasses.asdict(config))
+    walk("", settings_values(config))
     return json.loads(json.dumps(flat))
 
 

@@ -94,7 +94,9 @@ def read_sample(
         DataError: a file is missing or faulty.
     """
     if frame:
-        return Samples(lambda _: _read_file(frame, config.data.camera_view), [frame.stem], config.data, False)[0]
+        return Samples(
+            lambda _: _read_file(frame, bool(config.data.options.get("camera_view"))), [frame.stem], config.data, False
+        )[0]
     config.data.root = data_root or config.data.root
     dataset = build_dataset(config.data, config.data.val_split)
     return Samples(dataset.read, [check_frame_id(frame_id or dataset.ids[0], "--frame-id")], config.data, False)[0]

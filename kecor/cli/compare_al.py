@@ -30,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
         "config", type=Path, metavar="CONFIG", help="YAML config file; its acquisition method is ignored"
     )
     add = parser.add_argument
-    add("--methods", required=True, metavar="A,B", help="preset names or paths of YAML files")
+    add("--methods", required=True, metavar="A,B", help="kecor, random, ..., plug-ins, or YAML files of your own")
     add("--seeds", required=True, metavar="N,N", help="seeds; each method runs once per seed")
     add("--jobs", type=int, default=1, metavar="N", help="runs at a time (default: 1)")
     add("--work-dir", type=Path, metavar="DIR", help="output folder (default: work_dirs/compare_CONFIG)")
@@ -96,7 +96,7 @@ def main() -> None:
     metric = checked_metric(arguments, base)
     seeds = read_seeds(arguments.seeds)
     names = [name.strip() for name in arguments.methods.split(",")]
-    methods = load_methods(names, base, arguments.cfg_options)
+    methods = load_methods(names, arguments.config, arguments.cfg_options)
     work_dir = arguments.work_dir or Path("work_dirs") / f"compare_{arguments.config.stem}"
     plan = plan_runs(base, methods, seeds, work_dir, arguments.resume)
     failed = make_runs(plan, TRAIN_AL, arguments.jobs, arguments.device, tqdm.write)

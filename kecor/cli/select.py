@@ -21,14 +21,14 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--pool", type=Path, required=True, help=f"frames to choose from: {frames}")
     parser.add_argument("--labelled", type=Path, required=True, help=f"labelled frames: {frames}")
     parser.add_argument(
-        "--method", required=True, help="random, entropy, kecor, ..., or a method that --import registers"
+        "--method", required=True, help="random, entropy, kecor, ..., one that --import registers, or a YAML file"
     )
     parser.add_argument("--budget", type=float, required=True, help="maximum cost of the selection")
     parser.add_argument("--cost-frame", type=float, default=1.0, help="cost of a frame (default: 1)")
     parser.add_argument("--cost-box", type=float, default=0.0, help="cost of a predicted box (default: 0)")
     parser.add_argument("--seed", type=int, default=0, help="random seed (default: 0)")
     settings: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
-    parser.add_argument("--set", **settings, metavar="KEY=VALUE", help="arguments of the method")
+    parser.add_argument("--set", **settings, metavar="KEY=VALUE", help="arguments of the method, as in --set sigma=0.1")
     parser.add_argument("--import", **settings, dest="modules", metavar="MODULE", help="modules with your own methods")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     return parser
@@ -73,7 +73,7 @@ def main() -> None:
     import numpy as np
 
     from kecor.active.purchase import build_budget, build_method, checked_needs, choose
-    from kecor.config import import_modules, parse_options
+    from kecor.config import apply_options, method_sections
     from kecor.engine.malloc import tune_malloc
     from kecor.files import write_json
     from kecor.frame_sets.pairs import read_pair
@@ -81,9 +81,9 @@ def main() -> None:
 
     tune_malloc()
     check_arguments(arguments)
-    import_modules(arguments.modules, "--import")
     name = arguments.method
-    method = build_method(name, parse_options(arguments.set, "--set"), "--set")
+    section = method_sections(name, arguments.modules)["acquisition"]
+    method = build_method(apply_options(section, [o.removeprefix("acquisition.") for o in arguments.set]), "--set")
     budget = build_budget(arguments.budget, arguments.cost_frame, arguments.cost_box)
     needs = checked_needs(method, budget, name)
     reader = f"method {name!r}" if needs == method.needs else f"method {name!r} with --cost-box above 0"

@@ -39,9 +39,13 @@ def open_log(path: Path) -> logging.Logger:
 
 @main_guard
 def main() -> None:
-    parser = run_parser(__doc__, EXAMPLE, "work_dirs/CONFIG")
+    parser = run_parser(__doc__, EXAMPLE, "work_dirs/CONFIG_METHOD")
     add_training_arguments(parser)
-    parser.add_argument("--method", metavar="NAME", help="acquisition method: a file of configs/methods, or a plug-in")
+    parser.add_argument(
+        "--method",
+        metavar="NAME",
+        help="acquisition method, in place of the config's: kecor, random, ..., a plug-in, or a YAML file",
+    )
     parser.add_argument("--round-0", type=Path, metavar="DIR", help="take round 0 from this run of any method")
     arguments = parser.parse_args()
 
@@ -52,8 +56,9 @@ def main() -> None:
     from kecor.engine.malloc import tune_malloc
 
     tune_malloc()
-    config = load_config(arguments.config, arguments.cfg_options)
-    work_dir = arguments.work_dir or Path("work_dirs") / arguments.config.stem
+    config = load_config(arguments.config, arguments.cfg_options, arguments.method)
+    name = "_".join([arguments.config.stem, *([Path(arguments.method).stem] if arguments.method else [])])
+    work_dir = arguments.work_dir or Path("work_dirs") / name
     logger = open_log(work_dir / "train_al.log")
     try:
         rows = run(

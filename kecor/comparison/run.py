@@ -82,5 +82,5 @@ def _job(
     arguments = [str(run.config_file), "--work-dir", str(run.folder), "--device", device, "--resume"]
     if round_0 is not None:
         arguments += ["--round-0", str(round_0)]
-    arguments += ["--cfg-options", f"seed={run.config.seed}"]
+    arguments += ["--set", f"seed={run.config.seed}"]
     return Job(run.name, [*command, *arguments], run.folder, run.log, run.config.active.rounds, after)

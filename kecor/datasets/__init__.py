@@ -19,5 +19,5 @@ def build_dataset(data: DataConfig, split: str) -> Dataset:
     Raises:
         DataError: the folder or the list is missing or faulty.
     """
-    settings = {"type": data.type, "root": data.root, "split": split, "classes": data.classes}
-    return DATASETS.build({**settings, "camera_view": data.camera_view})
+    shared = {"type": data.type, "root": data.root, "split": split, "classes": data.classes}
+    return DATASETS.build({**shared, **data.options})

@@ -13,8 +13,8 @@ from kecor.structures import Boxes, Frame
 class Dataset(Protocol):
     """The frames of one split.
 
-    Constructors take ``root``, ``split`` and ``classes``; further keys of a config's ``data`` section that a
-    constructor names, such as ``camera_view`` of ``kitti``, are passed to it too.
+    Constructors take ``root``, ``split`` and ``classes``. Their other arguments, such as ``camera_view`` of ``kitti``,
+    are keys of the config's section ``data``.
 
     Attributes:
         root: folder of the data set.

@@ -23,7 +23,7 @@ from kecor.engine.loading import training_loader
 from kecor.engine.mmengine_cures import Bf16OptimWrapper, QuietRunner
 from kecor.engine.one_cycle import OneCycleHook
 from kecor.engine.resume import EpochCheckpoints, ResumeHook, check_same_run, run_facts
-from kecor.errors import ConfigError, DataError
+from kecor.errors import DataError
 
 ADAM_BETA2 = 0.99  # as in fastai's one-cycle training and the published SECOND and PV-RCNN schedules
 
@@ -61,7 +61,6 @@ def train(
         StateError: the folder holds another training. CheckpointError: its checkpoint does not fit or is damaged.
         KecorError: the loss or the gradient stops being finite.
     """
-    check_schedule(schedule)
     if len(samples) == 0:
         raise DataError("there is no frame to train on: the training split or the labelled set is empty")
     device = launch.join(launcher, device)
@@ -85,22 +84,6 @@ def train(
     if launch.is_main():
         checkpoints.clear()
     return TrainResult(final, meta["seconds"], meta["losses"])
-
-
-def check_schedule(schedule: ScheduleConfig) -> None:
-    """Check the values that a schedule's types leave open.
-
-    Raises:
-        ConfigError: names the key and what it may be.
-    """
-    for key in ("epochs", "batch_size", "lr", "grad_clip", "div_factor"):
-        if not getattr(schedule, key) > 0:
-            raise ConfigError(f"schedule.{key}: {getattr(schedule, key)} must be above zero")
-    if not schedule.weight_decay >= 0:
-        raise ConfigError(f"schedule.weight_decay: {schedule.weight_decay} must not be negative")
-    for key in ("pct_start", "momentum_high", "momentum_low"):
-        if not 0 <= getattr(schedule, key) < 1:
-            raise ConfigError(f"schedule.{key}: {getattr(schedule, key)} must be at least 0 and below 1")
 
 
 def _run(

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import difflib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +20,7 @@ from kecor.ntk.targets import per_roi_targets, training_pairs
 from kecor.structures import FrameSet
 
 CHOICES = {
-    "kernel": KERNELS,
+    "type": KERNELS,
     "arrangement": ("per_roi", "flatten"),
     "output": ("sum", "full"),
     "precision": ("float32", "bfloat16", "float64"),
@@ -27,10 +31,10 @@ FLAGS = ("standardise", "normalise", "require_convergence")
 
 @dataclass(frozen=True)
 class KernelOptions:
-    """Settings of the kernel between frames.
+    """Settings of the kernel between frames: the section ``acquisition.kernel`` of a config.
 
     Attributes:
-        kernel: ``ntk`` (empirical neural tangent kernel of a proxy head fitted on the labelled frames); ``last_layer``
+        type: ``ntk`` (empirical neural tangent kernel of a proxy head fitted on the labelled frames); ``last_layer``
             (its last layer alone); or ``linear``, ``rbf``, ``laplace`` on mean RoI features, without a proxy head.
         arrangement: ``per_roi``: the head maps one RoI, and a frame is the score-weighted mean over its RoIs.
             ``flatten``: the head maps the concatenated RoIs of a frame.
@@ -53,7 +57,7 @@ class KernelOptions:
         ConfigError: a value is not one of the choices, or a number is out of range.
     """
 
-    kernel: str = "ntk"
+    type: str = "ntk"
     arrangement: str = "per_roi"
     output: str = "sum"
     standardise: bool = True
@@ -65,6 +69,28 @@ class KernelOptions:
     precision: str = "float32"
     require_convergence: bool = True
     device: str = "cpu"
+
+    @classmethod
+    def of(cls, kernel: str | Mapping[str, Any], **defaults: Any) -> KernelOptions:
+        """The options a method's argument ``kernel`` describes.
+
+        Args:
+            kernel: attributes by name, or the ``type`` alone.
+            defaults: attributes whose default differs for the method.
+
+        Raises:
+            ConfigError: an attribute is unknown or wrong.
+        """
+        section = {"type": kernel} if isinstance(kernel, str) else kernel
+        if not isinstance(section, Mapping):
+            raise ConfigError(f"acquisition.kernel: got {kernel!r}; expected a section of keys")
+        names = [field.name for field in dataclasses.fields(cls)]
+        for key in section:
+            if key not in names:
+                near = difflib.get_close_matches(str(key), names, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(names)}"
+                raise ConfigError(f"acquisition.kernel.{key}: unknown key; {hint}")
+        return cls(**{**defaults, **section})
 
     def __post_init__(self) -> None:
         for key, choices in CHOICES.items():
@@ -79,11 +105,13 @@ class KernelOptions:
         try:
             torch.device(self.device)
         except (RuntimeError, TypeError) as error:
-            raise ConfigError(f"acquisition.device: got {self.device!r}; expected a torch device: {error}") from error
+            raise ConfigError(
+                f"acquisition.kernel.device: got {self.device!r}; expected a torch device: {error}"
+            ) from error
 
     def _require(self, key: str, fits: bool, wanted: str) -> None:
         if not fits:
-            raise ConfigError(f"acquisition.{key}: got {getattr(self, key)!r}; expected {wanted}")
+            raise ConfigError(f"acquisition.kernel.{key}: got {getattr(self, key)!r}; expected {wanted}")
 
 
 def frame_kernel(
@@ -111,7 +139,7 @@ def frame_kernel(
     raw.check()
     scaling = raw.statistics() if options.standardise else None
     fit = None
-    if options.kernel in ("ntk", "last_layer"):
+    if options.type in ("ntk", "last_layer"):
         fit = _fit_head(RoiFrames(labelled, arrangement, scaling, device=device), labelled, options, generator)
     dtype = torch.float64 if options.precision == "float64" else torch.float32
     known, unknown = (RoiFrames(f, arrangement, scaling, dtype, device) for f in (labelled, pool))
@@ -121,7 +149,7 @@ def frame_kernel(
             "detector over both"
         )
     head = fit.head.to(dtype) if fit else None
-    kernel = build_kernel(options.kernel, known, head, options.output, options.rank, generator)
+    kernel = build_kernel(options.type, known, head, options.output, options.rank, generator)
     return PoolKernel(kernel, unknown, known, options.precision, options.normalise), fit
 
 
@@ -144,7 +172,7 @@ def frame_targets(labelled: FrameSet) -> np.ndarray | None:
 def _fit_head(known: RoiFrames, labelled: FrameSet, options: KernelOptions, generator: torch.Generator) -> ProxyFit:
     if "targets" not in labelled.feats:
         raise SelectionError(
-            f"kernel {options.kernel!r} needs feats['targets'] of the labelled frames to fit its proxy head"
+            f"kernel {options.type!r} needs feats['targets'] of the labelled frames to fit its proxy head"
         )
     inputs, targets, mask = training_pairs(known, labelled.feats["targets"])
     if options.require_convergence and len(inputs) > 1 and not (inputs != inputs[0]).any():

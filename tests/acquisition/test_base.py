@@ -16,7 +16,7 @@ from kecor.structures import Budget, Selection
 from tests.acquisition.worlds import world
 
 POOL = world(6)
-PRESETS = sorted((Path(__file__).parents[2] / "configs" / "_base_" / "acquisition").glob("*.yaml"))
+PRESETS = sorted((Path(__file__).parents[2] / "configs" / "methods").glob("*.yaml"))
 
 
 def taken(order, costs, amount):

@@ -36,7 +36,7 @@ POOL, LABELLED = clustered(N, 3, "p"), clustered(N_LABELLED, 4, "l")
 
 
 def method(precision, **options):
-    return Kecor(sigma=SIGMA, entropy_weight=WEIGHT, steps=60, precision=precision, **options)
+    return Kecor(SIGMA, WEIGHT, kernel={"steps": 60, "precision": precision, **options})
 
 
 def whole_kernel(precision, **options):

@@ -14,7 +14,7 @@ from kecor.errors import SelectionError
 from kecor.structures import Budget, FrameSet
 from tests.acquisition.worlds import CLASSES, take, world
 
-PRESET = Path(__file__).parents[2] / "configs" / "_base_" / "acquisition" / "kecor_released.yaml"
+PRESET = Path(__file__).parents[2] / "configs" / "methods" / "kecor_released.yaml"
 RANK, SIGMA, ENTROPY_WEIGHT = 512, 0.1, 0.1  # LATENT_DIM, maxdet_sigma and ENT_SIGMA of the authors' KITTI configs
 
 ALL, LABELLED = world(24, seed=1), world(12, seed=2, prefix="l", labelled=True)
@@ -26,9 +26,9 @@ def preset():
 
 
 def select(pool, labelled, amount, seed=0, **changes):
-    selection = build_acquisition({**preset(), **changes}).select(
-        pool, labelled, Budget(amount), np.random.default_rng(seed)
-    )
+    section = preset()
+    method = build_acquisition({**section, "kernel": {**section["kernel"], **changes}})
+    selection = method.select(pool, labelled, Budget(amount), np.random.default_rng(seed))
     validate_selection(selection, pool, Budget(amount), "kecor")
     return selection
 
@@ -137,19 +137,21 @@ def test_picks_are_those_of_the_behaviour_written_out(seed, precision):
 def test_the_preset_says_what_the_released_code_does():
     assert preset() == {
         "type": "kecor",
-        "kernel": "ntk",
-        "arrangement": "flatten",
-        "output": "sum",
         "sigma": SIGMA,
         "entropy_weight": ENTROPY_WEIGHT,
         "class_entropy": "released",
         "combine": "released",
-        "standardise": False,
-        "steps": 10,
-        "learning_rate": 0.02,
-        "rank": RANK,
-        "normalise": False,
-        "require_convergence": False,
+        "kernel": {
+            "type": "ntk",
+            "arrangement": "flatten",
+            "output": "sum",
+            "standardise": False,
+            "steps": 10,
+            "learning_rate": 0.02,
+            "rank": RANK,
+            "normalise": False,
+            "require_convergence": False,
+        },
     }
 
 
@@ -161,7 +163,7 @@ def test_it_ends_as_top_entropy_on_large_raw_features_and_ours_does_not():
     assert released.info["proxy_loss_last"] > released.info["proxy_loss_mean"]
     assert released.info["rate_gain_mean"] < 0.05
     assert released.info["overlap_with_top_entropy"] == 1
-    ours = Kecor(steps=30).select(pool, labelled, Budget(8), np.random.default_rng(0))
+    ours = Kecor(kernel={"steps": 30}).select(pool, labelled, Budget(8), np.random.default_rng(0))
     assert ours.info["proxy_loss_last"] < ours.info["proxy_loss_mean"]
     assert ours.info["rate_gain_mean"] > 0.5
     assert ours.info["overlap_with_top_entropy"] < 1

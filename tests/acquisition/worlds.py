@@ -1,7 +1,10 @@
 """Small sets of frames that carry everything an acquisition function may ask for."""
 
+import dataclasses
+
 import numpy as np
 
+from kecor.ntk import KernelOptions
 from kecor.structures import Detections, FrameSet
 
 N_ROIS, CHANNELS, CLASSES, PASSES = 6, 8, 3, 4
@@ -79,3 +82,10 @@ def with_copy(frames, row, new_id):
     """The frames with a copy of one of them at the end under another id."""
     both = {name: np.concatenate([array, array[[row]]]) for name, array in frames.feats.items()}
     return FrameSet([*frames.ids, new_id], both, [*frames.detections, frames.detections[row]])
+
+
+def nested_kernel(options):
+    """Constructor arguments in which the attributes of KernelOptions stand in the section ``kernel``."""
+    names = {field.name for field in dataclasses.fields(KernelOptions)}
+    inner = {"type": options.get("kernel", "ntk"), **{key: value for key, value in options.items() if key in names}}
+    return {**{key: value for key, value in options.items() if key not in names}, "kernel": inner}

@@ -45,7 +45,7 @@ def finish(ranks: list[subprocess.Popen]) -> str:
 @pytest.mark.slow
 def test_two_processes_make_one_run_and_resume_it(tmp_path):
     data = write_tiny_set(tmp_path / "data", n_train=10, n_val=3)
-    acquisition = {"type": "kecor", "steps": 20, "require_convergence": False}
+    acquisition = {"type": "kecor", "kernel": {"steps": 20, "require_convergence": False}}
     config = write_config(tmp_path / "tiny.yaml", tiny_config(data, acquisition=acquisition))
     out = finish(start(config, tmp_path / "undisturbed"))
     assert out.count("round 0: kecor selected 3 of 6 frames") == 1

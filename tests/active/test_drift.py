@@ -11,7 +11,7 @@ from kecor.active.loop import run
 from kecor.ntk.diagnostics import kernel_drift
 from tests.active.tiny import tiny_config, write_tiny_set
 
-KECOR = {"type": "kecor", "steps": 5, "require_convergence": False}
+KECOR = {"type": "kecor", "kernel": {"steps": 5, "require_convergence": False}}
 
 
 @pytest.fixture(scope="module")

@@ -114,7 +114,7 @@ def test_all_methods_share_round_0(data, reference, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "acquisition", [{"type": "entropy"}, {"type": "kecor", "steps": 5, "require_convergence": False}]
+    "acquisition", [{"type": "entropy"}, {"type": "kecor", "kernel": {"steps": 5, "require_convergence": False}}]
 )
 def test_the_label_of_a_frame_is_not_read_before_it_is_bought(data, tmp_path, acquisition):
     config = config_of(data, active={"rounds": 1}, acquisition=acquisition)

@@ -47,7 +47,7 @@ def child(data: Path, folder: Path, kill_read: tuple[str, int] | None, kill_line
             os.kill(os.getpid(), signal.SIGKILL)
 
     KittiDataset.read = counted
-    acquisition = {"type": "kecor", "steps": 20, "require_convergence": False}
+    acquisition = {"type": "kecor", "kernel": {"steps": 20, "require_convergence": False}}
     config = tiny_config(data, acquisition=acquisition, schedule={"epochs": 4})
     run(config, folder, resume=True, progress=False, log=log)
 

@@ -17,7 +17,7 @@ from kecor.engine.checkpoints import read_checkpoint
 from kecor.errors import StateError
 from tests.active.tiny import tiny_config, write_tiny_set
 
-KECOR = {"type": "kecor", "steps": 5, "require_convergence": False}
+KECOR = {"type": "kecor", "kernel": {"steps": 5, "require_convergence": False}}
 
 
 @pytest.fixture(scope="module", autouse=True)

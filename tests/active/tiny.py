@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
-from kecor.config import Config, parse_config
+from kecor.config import Config, dump_config, parse_config
 from kecor.datasets.kitti.calibration import Calibration, format_calibration
 from kecor.datasets.kitti.labels import KittiObjects, format_objects
 from kecor.geometry.boxes import rotate_points
@@ -111,5 +109,5 @@ def tiny_config(root: Path, /, **sections: dict[str, Any] | Any) -> Config:
 
 def write_config(path: Path, config: Config) -> Path:
     """The config as a YAML file."""
-    path.write_text(yaml.safe_dump(dataclasses.asdict(config)))
+    path.write_text(dump_config(config))
     return path

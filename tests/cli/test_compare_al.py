@@ -49,7 +49,7 @@ def prepare(config, folder):
         shared = shared_config(base)
         shared.seed = seed
         write_finished(folder / "shared" / f"seed_{seed}", shared, rows_of([100], [1.0 + seed]), **options)
-        for method in load_methods(METHODS, base, []):
+        for method in load_methods(METHODS, config, []):
             gain = 5.0 * (method.name == "entropy")
             rows = rows_of([100, 200, 300], [10.0 + gain, 20 + gain + seed, 40 + gain], "?", seed)
             method.config.seed = seed
@@ -64,7 +64,7 @@ def test_a_comparison_ends_with_tables_conclusions_and_files(compare, tmp_path):
     lines = (tmp_path / "calls.txt").read_text().splitlines()
     work = tmp_path / "work"
     wanted = f"entropy/seed_1 {work}/configs/entropy.yaml --work-dir {work}/entropy/seed_1 --device cpu --resume "
-    assert f"{wanted}--round-0 {work}/shared/seed_1 --cfg-options seed=1" in lines
+    assert f"{wanted}--round-0 {work}/shared/seed_1 --set seed=1" in lines
     assert load_config(work / "configs" / "entropy.yaml").acquisition["type"] == "entropy"
     assert "6 runs, 6 of them unfinished, 2 at a time" in out
     assert out.count(": done in ") == 9

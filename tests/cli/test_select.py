@@ -121,12 +121,11 @@ def test_a_user_method_is_imported(select, tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["kecorr"], "acquisition.type: unknown method 'kecorr'; did you mean 'kecor'?"),
-        (["random", "--import", "no_such_module"], "--import: 'no_such_module' cannot be imported"),
+        (["kecorr"], "--method: got 'kecorr'; did you mean 'kecor'?"),
+        (["random", "--import", "no_such_module"], "custom_imports: 'no_such_module' cannot be imported"),
         (["kecor", "--set", "sigm=1"], "--set: unknown key 'kecor.sigm'; did you mean 'sigma'?"),
-        (["kecor", "--set", "type=random"], "--set: unknown key 'kecor.type'"),
         (["kecor", "--set", "sigma"], "--set 'sigma': expected key.sub=value"),
-        (["kecor", "--set", "sigma=[1"], "--set 'sigma=[1': the value is no YAML"),
+        (["kecor", "--set", "sigma=[1"], "--set 'sigma=[1': line 1"),
         (["kecor", "--set", "sigma=-1"], "acquisition.sigma"),
         (["random", "--budget", "-1"], "--budget, --cost-frame, --cost-box: a budget and its costs cannot be negative"),
         (["random", "--budget", "nan"], "not finite: nan"),

@@ -14,7 +14,7 @@ POOL, LABELLED = nasty_frame_set(7, seed=1, prefix="p"), nasty_frame_set(5, seed
 
 def make(pool=POOL, labelled=LABELLED, seed=0, **options):
     options = {"precision": "float64", "steps": 20, "require_convergence": False, **options}
-    return frame_kernel(pool, labelled, KernelOptions(**options), torch.Generator().manual_seed(seed))
+    return frame_kernel(pool, labelled, KernelOptions.of(options), torch.Generator().manual_seed(seed))
 
 
 def through_the_public_path(kernel):
@@ -87,7 +87,7 @@ def expected_gram(name, fit, pool, labelled, arrangement, output, standardise):
 @pytest.mark.parametrize("name", KERNELS)
 def test_every_kernel_is_its_definition(name, arrangement, output, standardise, normalise):
     how = {"arrangement": arrangement, "output": output, "standardise": standardise}
-    kernel, fit = make(kernel=name, normalise=normalise, **how)
+    kernel, fit = make(type=name, normalise=normalise, **how)
     expected = expected_gram(name, fit, POOL, LABELLED, **how)
     got = through_the_public_path(kernel)
     assert_close(got, divided(expected, 7, normalise))
@@ -200,7 +200,7 @@ def test_a_frame_that_is_not_finite_is_named_whichever_the_kernel(name, arrangem
         some.feats["roi_features"][row, roi, 3] = value
         wanted = f"frame '{prefix}002': its (features are|kernel is) not finite"
         with pytest.raises(SelectionError, match=wanted if prefix == "p" or value != 1e300 else "nan|inf|diverged"):
-            list(make(*frames.values(), kernel=name, arrangement=arrangement, precision=precision)[0].scan())
+            list(make(*frames.values(), type=name, arrangement=arrangement, precision=precision)[0].scan())
         some.feats["roi_features"] = kept
 
 
@@ -209,14 +209,14 @@ def test_a_frame_that_is_not_finite_is_named_whichever_the_kernel(name, arrangem
 def test_no_labelled_frame_is_an_error(name, standardise):
     for nothing in (rows(LABELLED, np.zeros(0, int)), FrameSet([])):
         with pytest.raises(SelectionError, match="labelled"):
-            make(labelled=nothing, kernel=name, standardise=standardise, require_convergence=True)
+            make(labelled=nothing, type=name, standardise=standardise, require_convergence=True)
 
 
 def test_labelled_frames_without_any_roi_are_an_error():
     with pytest.raises(SelectionError, match="no labelled frame has a valid RoI"):
         make(labelled=frame_set(1))
     with pytest.raises(SelectionError, match="mean kernel diagonal of the labelled frames is 0"):
-        make(labelled=frame_set(1), kernel="rbf", standardise=False)
+        make(labelled=frame_set(1), type="rbf", standardise=False)
 
 
 def test_an_empty_pool_is_no_error():
@@ -229,8 +229,8 @@ def test_missing_targets_and_other_widths_are_errors():
     bare = FrameSet(LABELLED.ids, {k: v for k, v in LABELLED.feats.items() if k != "targets"})
     for name in ("ntk", "last_layer"):
         with pytest.raises(SelectionError, match=f"kernel '{name}' .*targets"):
-            make(labelled=bare, kernel=name)
-    make(labelled=bare, kernel="linear")
+            make(labelled=bare, type=name)
+    make(labelled=bare, type="linear")
     with pytest.raises(SelectionError, match="labelled frames have 6 feature values, the pool's frames 7"):
         make(frame_set(channels=7))
     with pytest.raises(SelectionError, match="labelled frames have 24 feature values, the pool's frames 30"):
@@ -240,7 +240,7 @@ def test_missing_targets_and_other_widths_are_errors():
 @pytest.mark.parametrize(
     "option",
     [
-        {"kernel": "ntkk"},
+        {"type": "ntkk"},
         {"arrangement": "flat"},
         {"output": "mean"},
         {"precision": "float16"},
@@ -254,5 +254,5 @@ def test_missing_targets_and_other_widths_are_errors():
     ids=str,
 )
 def test_an_option_out_of_range_is_named(option):
-    with pytest.raises(ConfigError, match=rf"acquisition\.{next(iter(option))}: "):
+    with pytest.raises(ConfigError, match=rf"acquisition\.kernel\.{next(iter(option))}: "):
         KernelOptions(**option)

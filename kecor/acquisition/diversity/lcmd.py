@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -37,11 +37,10 @@ class LCMD:
     - Copies of a centre and frames without RoIs come last.
 
     Args:
-        rank: dimension of the gradient sketch; the paper uses 512. With None the kernel is exact, but the
-            representations of the whole pool are computed again for every pick.
-        normalise: scale every gradient to unit length; the paper does not.
-        kernel, standardise, steps, learning_rate, batch_size, require_convergence, device: see
-            :class:`~kecor.ntk.build.KernelOptions`.
+        kernel: the kernel between frames: attributes of :class:`~kecor.ntk.build.KernelOptions` by name, or its type
+            alone. Two defaults are the paper's: ``rank`` 512, the dimension of the gradient sketch, and ``normalise``
+            false. With ``rank: null`` the kernel is exact, but the representations of the whole pool are computed again
+            for every pick.
 
     Raises:
         ConfigError: an argument is out of range.
@@ -50,29 +49,8 @@ class LCMD:
     needs = frozenset({"roi_features"})
     terms: ClassVar = diagnostics.TERMS
 
-    def __init__(
-        self,
-        kernel: str = "ntk",
-        rank: int | None = 512,
-        normalise: bool = False,
-        standardise: bool = True,
-        steps: int = 200,
-        learning_rate: float = 1e-3,
-        batch_size: int = 512,
-        require_convergence: bool = True,
-        device: str = "cpu",
-    ) -> None:
-        self.options = KernelOptions(
-            kernel=kernel,
-            rank=rank,
-            normalise=normalise,
-            standardise=standardise,
-            steps=steps,
-            learning_rate=learning_rate,
-            batch_size=batch_size,
-            require_convergence=require_convergence,
-            device=device,
-        )
+    def __init__(self, kernel: str | Mapping[str, Any] = "ntk") -> None:
+        self.options = KernelOptions.of(kernel, rank=512, normalise=False)
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
         """See :class:`~kecor.acquisition.base.Acquisition`. A proxy head needs ``targets`` in ``labelled``.
@@ -92,7 +70,9 @@ class LCMD:
         costs = budget.costs(pool.n_boxes())[order]
         try:
             kernel, fit = frame_kernel(pool, labelled, self.options, generator)
-            known = RoiFrames(labelled, scaling=kernel.pool.scaling, device=self.options.device)
+            known = RoiFrames(
+                labelled, self.options.arrangement, kernel.pool.scaling, kernel.pool.dtype, self.options.device
+            )
             cover = Cover(self._distances(kernel, known), _has_rois(kernel.pool))
         except SelectionError as error:
             raise SelectionError(f"lcmd: {error}") from error
@@ -104,9 +84,7 @@ class LCMD:
     def _distances(self, kernel: PoolKernel, known: RoiFrames) -> Distances:
         """Distances from explicit vectors where the kernel is an inner product of short ones, else from its columns."""
         options = self.options
-        has_vectors = options.kernel in ("linear", "last_layer") or (
-            options.kernel == "ntk" and options.rank is not None
-        )
+        has_vectors = options.type in ("linear", "last_layer") or (options.type == "ntk" and options.rank is not None)
         if not has_vectors:
             return KernelDistances(kernel, _has_rois(known))
         vectors, known_vectors = (_vectors(kernel, frames, options.normalise) for frames in (kernel.pool, known))

@@ -86,7 +86,7 @@ def test_needs_are_those_of_all_parts(spy):
         ({**ENTROPY, "agregation": "sum"}, r"^acquisition\.then\.agregation: entropy: .*did you mean 'aggregation'"),
         ({**ENTROPY, "aggregation": "median"}, r"^acquisition\.then\.aggregation: .*'median'"),
         ({"type": "kecor", "sigma": 0}, r"^acquisition\.then\.sigma: .*got 0"),
-        ({"type": "kecor", "kernel": "none"}, r"^acquisition\.then\.kernel: got 'none'"),
+        ({"type": "kecor", "kernel": "none"}, r"^acquisition\.then\.kernel\.type: got 'none'"),
         ({"type": "power"}, r"^acquisition\.then\.of is missing: power needs it"),
         ({"type": "power", "of": {**CORESET, "x": 1}}, r"^acquisition\.then\.of\.x: coreset: there is no argument"),
         ({"type": "weighted_sum", "methods": [ENTROPY, {}]}, r"^acquisition\.then\.methods\[1\]\.type is missing"),
@@ -110,7 +110,12 @@ def test_scores_are_those_of_a_selection_for_which_nothing_is_picked(spy, monkey
     monkeypatch.setattr(Spy, "select", lambda self, pool, labelled, budget, rng: budgets.append(budget) or nothing)
     Part(spy, "of").scores(POOL, LABELLED, Budget(3, 1, 2), np.random.default_rng(0))
     assert budgets == [Budget(0, 1, 2)]
-    for section in (ENTROPY, CORESET, {"type": "kecor", "steps": 30}, {"type": "lcmd", "steps": 30}):
+    for section in (
+        ENTROPY,
+        CORESET,
+        {"type": "kecor", "kernel": {"steps": 30}},
+        {"type": "lcmd", "kernel": {"steps": 30}},
+    ):
         scores = Part(section, "of").scores(POOL, LABELLED, Budget(3), np.random.default_rng(0))
         whole = build_acquisition(section).select(POOL, LABELLED, Budget(3), np.random.default_rng(0))
         np.testing.assert_allclose(scores, whole.scores, rtol=1e-6, atol=1e-9)
@@ -126,7 +131,13 @@ def test_enough_frames_to_use_up_the_budget():
 
 
 @pytest.mark.parametrize(
-    "then", [CORESET, {"type": "typiclust"}, {"type": "lcmd", "steps": 30}, {"type": "kecor", "steps": 30}]
+    "then",
+    [
+        CORESET,
+        {"type": "typiclust"},
+        {"type": "lcmd", "kernel": {"steps": 30}},
+        {"type": "kecor", "kernel": {"steps": 30}},
+    ],
 )
 def test_large_arrays_are_read_as_they_are_asked_for(then, monkeypatch, tmp_path):
     np.save(tmp_path / "x.npy", POOL.feats["roi_features"].astype(np.float16))

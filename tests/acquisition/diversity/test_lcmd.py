@@ -11,7 +11,7 @@ from kecor.ntk import KernelOptions, frame_kernel
 from kecor.structures import Budget, FrameSet
 from tests.acquisition.diversity.test_coreset import points
 from tests.acquisition.test_kecor import whitened
-from tests.acquisition.worlds import take, with_copy, world
+from tests.acquisition.worlds import nested_kernel, take, with_copy, world
 
 POOL, LABELLED = world(24, seed=1), world(12, seed=2, prefix="l", labelled=True)
 WITH_ROIS = np.flatnonzero(POOL.feats["roi_mask"].any(1))
@@ -19,7 +19,9 @@ PLAIN = {"kernel": "linear", "standardise": False}
 
 
 def select(pool=POOL, labelled=LABELLED, amount=8, seed=0, **options):
-    selection = LCMD(**{"steps": 30, **options}).select(pool, labelled, Budget(amount), np.random.default_rng(seed))
+    selection = LCMD(**nested_kernel({"steps": 30, **options})).select(
+        pool, labelled, Budget(amount), np.random.default_rng(seed)
+    )
     validate_selection(selection, pool, Budget(amount), "lcmd")
     return selection
 
@@ -77,7 +79,7 @@ def test_vectors_and_kernel_columns_give_the_same_picks(options, normalise, monk
 def test_the_exact_kernel_gives_the_picks_of_its_whole_matrix(kernel, monkeypatch):
     monkeypatch.setattr("kecor.ntk.roi_frames.FEW_VALUES", 5 * 48)
     monkeypatch.setattr("kecor.ntk.pool_kernel.BLOCK_BYTES", 1 << 20)
-    options = KernelOptions(kernel=kernel, steps=30, normalise=False)
+    options = KernelOptions(type=kernel, steps=30, normalise=False)
     generator = torch.Generator().manual_seed(int(np.random.default_rng(0).integers(2**62)))
     pool = take(POOL, WITH_ROIS)
     whole, _ = frame_kernel(pool, LABELLED, options, generator)
@@ -118,8 +120,8 @@ def test_what_it_says_and_cannot_do():
     assert select(amount=2, kernel="linear").info == {}
     with pytest.raises(SelectionError, match="lcmd: no frame is labelled"):
         select(labelled=FrameSet([]))
-    with pytest.raises(ConfigError, match=r"acquisition\.rank: .*0"):
-        LCMD(rank=0)
+    with pytest.raises(ConfigError, match=r"acquisition\.kernel\.rank: .*0"):
+        LCMD({"rank": 0})
     broken = take(POOL, range(24))
     broken.feats["roi_features"][4, 0, 0] = np.inf
     with pytest.raises(SelectionError, match="lcmd: frame 'p0004': its features are not finite"):
