@@ -150,7 +150,7 @@ def test_invalid_input_gives_one_line(select, arguments, message):
 def test_missing_targets_are_named_by_the_method(select):
     code, _, err, _ = select("kecor", labelled=world(30, 1, "l"))
     assert code == 2
-    assert "kecor: kernel 'ntk' fits a proxy head: the labelled frames need feats['targets']" in err
+    assert "kecor: kernel 'ntk' needs feats['targets'] of the labelled frames" in err
 
 
 def test_runs_as_a_script_whose_help_ends_in_an_example():
