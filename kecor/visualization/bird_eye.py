@@ -137,8 +137,8 @@ def _add_boxes(ax: Axes, boxes: np.ndarray, colours: list[tuple], predicted: boo
     ticks = np.stack([centre, centre + forward * (boxes[:, 3:4] / 2 + TICK)], axis=1)
     width = 1.4 if predicted else 0.0
     faces = "none" if predicted else [(*c[:3], FILL) for c in colours]
-    ax.add_collection(PolyCollection(outlines, facecolors=faces, edgecolors=colours, linewidths=width))
-    ax.add_collection(LineCollection(ticks, colors=colours, linewidths=1.2))
+    ax.add_collection(PolyCollection(list(outlines), facecolors=faces, edgecolors=colours, linewidths=width))
+    ax.add_collection(LineCollection(list(ticks), colors=colours, linewidths=1.2))
 
 
 def _set_view(ax: Axes, points: np.ndarray, frame: Frame, detections: Detections | None) -> None:
@@ -146,7 +146,7 @@ def _set_view(ax: Axes, points: np.ndarray, frame: Frame, detections: Detections
     spans = [np.zeros((1, 2))]  # the sensor
     if len(points):
         spans.append(np.percentile(points[:, :2], [0.5, 99.5], axis=0))
-    for boxes in (frame.boxes, detections.boxes if detections is not None else []):
+    for boxes in [frame.boxes] if detections is None else [frame.boxes, detections.boxes]:
         if len(boxes):
             corners = bev_corners(np.asarray(boxes)).reshape(-1, 2)
             spans.append(np.stack([corners.min(0), corners.max(0)]))

@@ -114,7 +114,7 @@ def draw_methods(ax: Axes, runs: Mapping[str, Mapping[int, Rows]], metric: str, 
     means = {method: _mean_rows(list(seeds.values()), (x, metric)) for method, seeds in runs.items()}
     draw_curves(ax, means, metric, x)
     for i, (line, seeds) in enumerate(zip(list(ax.lines), runs.values())):
-        line.set_linestyle(STYLES[i // len(COLOURS) % len(STYLES)])
+        line.set(linestyle=STYLES[i // len(COLOURS) % len(STYLES)])
         for rows in seeds.values():
             xs, ys = ([_value(row, name) for row in rows] for name in (x, metric))
             ax.plot(xs, ys, color=line.get_color(), lw=0.8, alpha=0.45, zorder=1)

@@ -67,12 +67,12 @@ def write_curve(
 def _panel(ax: Axes, rows: Sequence[Mapping[str, Any]], panel: Panel, classes: Sequence[str]) -> None:
     boxes = _column(rows, "boxes")
     for (name, colour), marker in zip(class_colours(classes).items(), MARKERS * len(classes)):
-        common = {"color": colour, "marker": marker, "ms": 5}
         label = f"{name}, {panel.solid_label}" if panel.solid_label else name
-        ax.plot(boxes, _column(rows, f"{name}_{panel.solid}"), lw=2.0, label=label, **common)
+        ax.plot(boxes, _column(rows, f"{name}_{panel.solid}"), color=colour, marker=marker, ms=5, lw=2.0, label=label)
         if panel.dotted:
             values = _column(rows, f"{name}_{panel.dotted}")
-            ax.plot(boxes, values, lw=1.3, ls=":", mfc="white", label=panel.dotted_label, **common)
+            (line,) = ax.plot(boxes, values, color=colour, marker=marker, ms=5, label=panel.dotted_label)
+            line.set(linewidth=1.3, linestyle=":", markerfacecolor="white")
     ax.set_xlabel(AXES["boxes"])
     ax.grid(alpha=0.25)
     ax.spines[["right"]].set_visible(False)

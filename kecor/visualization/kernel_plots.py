@@ -11,6 +11,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator, PercentFormatter
 
@@ -53,9 +54,10 @@ def write_kernel(rounds: Rounds, path: str | Path) -> None:
     """
     rows = [(title, [panel for panel in panels if _told(rounds, panel)]) for title, panels in ROWS]
     rows = [(title, panels) for title, panels in rows if panels]
-    figure = Figure(figsize=(13, 3.7 * len(rows) + 0.4), dpi=110, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.08)
-    for strip, (title, panels) in zip(np.atleast_1d(figure.subfigures(len(rows))), rows):
+    figure = Figure(figsize=(13, 3.7 * len(rows) + 0.4), dpi=110)
+    figure.set_layout_engine(ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.08))
+    strips = figure.subfigures(len(rows), squeeze=False)[:, 0]
+    for strip, (title, panels) in zip(strips, rows):
         strip.suptitle(title, fontsize=12.5, fontweight="bold", x=0.008, ha="left")
         for ax, panel in zip(strip.subplots(1, len(panels), squeeze=False)[0], panels):
             ax.set_title(panel.title, fontsize=10.5)
@@ -78,7 +80,7 @@ def _numbers(value: Any) -> np.ndarray:
     return np.array([np.nan if item is None else item for item in found])
 
 
-def _shades(rounds: Rounds) -> dict[int, tuple[float, ...]]:
+def _shades(rounds: Rounds) -> dict[int, tuple[float, float, float, float]]:
     """A colour for each round, darker to lighter."""
     return {n: SHADES(0.85 * i / max(1, len(rounds) - 1)) for i, n in enumerate(rounds)}
 
@@ -132,7 +134,7 @@ def _spectrum(ax: Axes, rounds: Rounds, series: Mapping[str, str]) -> None:
     ax.set_xscale("log")
     ax.set_yscale("log", nonpositive="mask")
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_xticks([1, 2, 4, 8, 16, 32], [1, 2, 4, 8, 16, 32])
+    ax.set_xticks([1, 2, 4, 8, 16, 32], ["1", "2", "4", "8", "16", "32"])
     ax.set_ylim(bottom=max(SMALLEST_SHARE, ax.get_ylim()[0]))
     ax.set_xlabel("direction, strongest first", fontsize=9)
     ax.set_ylabel("share of all variety", fontsize=9)
