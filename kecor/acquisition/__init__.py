@@ -1,6 +1,7 @@
-"""Acquisition functions: which frames to label next. One file a method; their contract is in :mod:`.base`."""
+"""Acquisition functions: which frames to label next. One file per method; the interface is in :mod:`.base`."""
 
-from kecor.acquisition.base import Acquisition, build_acquisition, load_plugins, take_within_budget, validate_selection
+from kecor.acquisition.base import Acquisition, take_within_budget
+from kecor.acquisition.build import build_acquisition, load_plugins
 from kecor.acquisition.combine.filter import Filter
 from kecor.acquisition.combine.power import Power
 from kecor.acquisition.combine.subsample import Subsample
@@ -22,6 +23,7 @@ from kecor.acquisition.uncertainty.entropy import Entropy
 from kecor.acquisition.uncertainty.label_entropy import LabelEntropy
 from kecor.acquisition.uncertainty.least_confidence import LeastConfidence
 from kecor.acquisition.uncertainty.margin import Margin
+from kecor.acquisition.validation import validate_selection
 
 __all__ = [
     "LCMD",

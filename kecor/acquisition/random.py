@@ -1,4 +1,4 @@
-"""Frames at random: what every method has to beat."""
+"""Random selection: the baseline of every comparison."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from kecor.structures import Budget, FrameSet, Selection
 
 @ACQUISITIONS.register_module("random")
 class Random:
-    """A uniformly random order of the frames. It depends on ``rng`` and the set of ids, not on the pool's order."""
+    """Select frames uniformly at random. The order depends on ``rng`` and the set of ids, not on the pool's order."""
 
     needs: frozenset[str] = frozenset()
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
-        """See :class:`~kecor.acquisition.base.Acquisition`. Every gain is zero."""
+        """See :class:`~kecor.acquisition.base.Acquisition`. All gains are 0."""
         order = np.argsort(pool.ids)[rng.permutation(len(pool))]
         indices = take_within_budget(order, budget.costs(pool.n_boxes()), budget)
         return Selection(indices, gains=np.zeros(len(indices)))

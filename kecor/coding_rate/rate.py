@@ -2,7 +2,7 @@
 
 ``R_eps(S) = 1/2 log det(I + d / (n eps^2) K_S)`` is the number of nats needed to encode n vectors of dimension d up to
 an error eps (Ma, Derksen, Hong and Wright, "Segmentation of multivariate mixed data via lossy data coding and
-compression", PAMI 2007, section 2). By Sylvester's identity the (n, n) Gram matrix K_S and the (d, d) matrix
+compression", PAMI 2007). By Sylvester's identity the (n, n) Gram matrix K_S and the (d, d) matrix
 ``sum_i x_i x_i^T`` give the same determinant.
 """
 

@@ -18,7 +18,7 @@ class FactorProjection:
 
     Both factors of a layer are projected by matrices of random signs and multiplied elementwise. This equals a random
     projection of their outer product, which is never formed (Rakhshan and Rabusseau, "Tensorized random projections",
-    AISTATS 2020; used for gradients by Holzmueller et al., JMLR 2023, section 3.2). The error of an inner product falls
+    AISTATS 2020; used for gradients by Holzmueller et al., JMLR 2023). The error of an inner product falls
     with ``1 / sqrt(rank)``.
 
     Args:

@@ -9,7 +9,7 @@ from scipy.stats import spearmanr
 
 from kecor.acquisition import LLAL, validate_selection
 from kecor.acquisition.frame_losses import frame_losses
-from kecor.acquisition.loss_head import Schedule, fit_loss_head, held_out_share, ranked_rightly, ranking_loss
+from kecor.acquisition.loss_head import Schedule, correct_pairs, fit_loss_head, ranking_accuracy, ranking_loss
 from kecor.errors import ConfigError, SelectionError
 from kecor.structures import Budget, FrameSet
 from tests.acquisition.worlds import CLASSES, take, world
@@ -95,13 +95,13 @@ class TestFrameLosses:
             with pytest.raises(SelectionError, match=f"no '{name}'"):
                 frame_losses(without(LABELLED, name))
         for wrong in (targets[..., : CLASSES - 1], targets[:, :-1], targets[:, 0]):
-            with pytest.raises(SelectionError, match=r"targets: shape .* first 3 targets are those of its classes"):
+            with pytest.raises(SelectionError, match=r"targets: shape .* expected 3 class targets"):
                 frame_losses(changed(LABELLED, targets=wrong))
         with pytest.raises(SelectionError, match=r"roi_logits: expected \(frames, RoIs, classes\)"):
             frame_losses(changed(LABELLED, roi_logits=targets[:, 0]))
         with pytest.raises(SelectionError, match="roi_mask: shape"):
             frame_losses(changed(LABELLED, roi_mask=mask[:, :-1]))
-        for value, words in ((1.5, r"must lie in \[0, 1\]"), (np.nan, r"must lie in \[0, 1\]")):
+        for value, words in ((1.5, r"expected 0 to 1"), (np.nan, r"expected 0 to 1")):
             broken = targets.copy()
             broken[4, 0, 1] = value
             with pytest.raises(SelectionError, match=f"'l0004': .*{words}"):
@@ -157,21 +157,21 @@ class TestRankingLoss:
                     pairs += 1
                     same = predicted[i] == predicted[j]
                     right += 0.5 if same else float((losses[i] > losses[j]) == (predicted[i] > predicted[j]))
-        assert ranked_rightly(predicted, losses) == (right, pairs)
+        assert correct_pairs(predicted, losses) == (right, pairs)
 
 
 class TestLossHead:
-    def test_held_out_share_knows_what_can_be_learned_and_what_cannot(self):
+    def test_ranking_accuracy_knows_what_can_be_learned_and_what_cannot(self):
         rng = np.random.default_rng(0)
         inputs = torch.from_numpy(rng.normal(size=(100, 4))).float()
         law, noise = inputs[:, 0].double(), torch.from_numpy(rng.normal(size=100))
-        assert held_out_share(inputs, law, torch.Generator().manual_seed(0), SCHEDULE) > 0.9
-        assert 0.35 < held_out_share(inputs, noise, torch.Generator().manual_seed(0), SCHEDULE) < 0.65
+        assert ranking_accuracy(inputs, law, torch.Generator().manual_seed(0), SCHEDULE) > 0.9
+        assert 0.35 < ranking_accuracy(inputs, noise, torch.Generator().manual_seed(0), SCHEDULE) < 0.65
 
-    def test_of_few_frames_there_is_no_held_out_share(self):
+    def test_of_few_frames_there_is_no_ranking_accuracy(self):
         generator = torch.Generator().manual_seed(0)
-        assert held_out_share(torch.randn(3, 2), torch.arange(3.0), generator, SCHEDULE) is None
-        assert held_out_share(torch.randn(4, 2), torch.arange(4.0), generator, SCHEDULE) is not None
+        assert ranking_accuracy(torch.randn(3, 2), torch.arange(3.0), generator, SCHEDULE) is None
+        assert ranking_accuracy(torch.randn(4, 2), torch.arange(4.0), generator, SCHEDULE) is not None
 
     def test_batches_are_drawn_from_the_generator_alone(self):
         inputs, state = torch.randn(200, 3, generator=torch.Generator().manual_seed(1)), torch.get_rng_state()

@@ -1,1 +1,1 @@
-"""Methods made of other methods."""
+"""Methods built from other methods."""

@@ -1,4 +1,4 @@
-"""Methods made of other methods: how their parts are built, asked for scores, and asked about a part of the pool."""
+"""Parts of methods built from other methods: building them, asking for scores, and selecting from part of a pool."""
 
 from __future__ import annotations
 
@@ -8,28 +8,31 @@ from typing import Any, cast
 
 import numpy as np
 
-from kecor.acquisition.base import Acquisition, build_acquisition, validate_selection, within
+from kecor.acquisition.base import Acquisition, affordable
+from kecor.acquisition.build import build_acquisition
+from kecor.acquisition.validation import validate_selection
 from kecor.errors import ConfigError, SelectionError
 from kecor.structures import Budget, FrameSet, Selection
 
-COPIED_BYTES = 1 << 28
-"""Rows of an array that would take more than this are read on demand."""
-CANDIDATES = {"candidates": ("Frames to choose from", "how many the first step left for the second")}
+MAX_COPY_BYTES = 1 << 28
+"""Rows of an array that would take more than this are read on demand instead of copied."""
+CANDIDATES = {"candidates": ("Frames to choose from", "number of frames that the first step passed to the second")}
 
 
 class Part:
-    """A method inside another one.
+    """A method inside another method.
 
     Args:
-        section: its ``type`` and arguments, the value of the outer method's argument ``key``.
+        section: its ``type`` and arguments.
+        key: the argument of the outer method that ``section`` is the value of.
 
     Raises:
-        ConfigError: it is no section, or wrong; the key is named from the outermost section on.
+        ConfigError: ``section`` is not a section, or is wrong; the key is given in full, from the outermost section.
     """
 
     def __init__(self, section: Any, key: str) -> None:
         if not isinstance(section, Mapping):
-            raise ConfigError(f"acquisition.{key}: expected a section with a type, got {section!r}")
+            raise ConfigError(f"acquisition.{key}: got {section!r}; expected a section with a type")
         try:
             self.method: Acquisition = build_acquisition(dict(section))
         except ConfigError as error:
@@ -38,22 +41,22 @@ class Part:
         self.terms = {**CANDIDATES, **getattr(self.method, "terms", {})}
 
     def scores(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> np.ndarray:
-        """(N,) float64 score of every pool frame. Nothing is picked for it.
+        """(N,) float64 score of every pool frame; the method is run with a budget of 0.
 
         Raises:
-            SelectionError: the method gives none.
+            SelectionError: the method returns no scores.
         """
-        nothing = replace(budget, amount=0.0)
-        selection = self.method.select(pool, labelled, nothing, rng)
-        validate_selection(selection, pool, nothing, self.name)
+        no_budget = replace(budget, amount=0.0)
+        selection = self.method.select(pool, labelled, no_budget, rng)
+        validate_selection(selection, pool, no_budget, self.name)
         if selection.scores is None:
-            raise SelectionError(f"{self.name}: gives no scores, so nothing can be built on them")
+            raise SelectionError(f"{self.name}: returns no scores; use a method that does, such as entropy or kecor")
         return np.asarray(selection.scores, np.float64)
 
     def select_among(
         self, positions: np.ndarray, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator
     ) -> Selection:
-        """What the method selects of the frames at ``positions`` in the pool, as a selection from the whole pool."""
+        """The method's selection from the frames at ``positions``, with indices into the whole pool."""
         positions = np.sort(positions)
         among = take_rows(pool, positions)
         selection = self.method.select(among, labelled, budget, rng)
@@ -62,20 +65,23 @@ class Part:
         return Selection(indices, selection.gains, info={"candidates": len(positions), **selection.info})
 
 
-def enough(order: np.ndarray, costs: np.ndarray, budget: Budget, count: int = 0, worth: float = 0.0) -> np.ndarray:
-    """The first positions of ``order`` (N,): ``count`` of them or more, until together they cost the budget, or
-    ``worth`` where that is more. Frames that cost more than the whole budget do not add to it."""
-    spent = np.cumsum(np.where(within(costs, budget.amount, budget), costs, 0.0)[order])
-    reached = int(np.searchsorted(spent, max(budget.amount, worth) * (1 - 1e-9))) + 1
+def first_worth(order: np.ndarray, costs: np.ndarray, budget: Budget, count: int = 0, cost: float = 0.0) -> np.ndarray:
+    """The shortest prefix of ``order`` (N,) with at least ``count`` frames whose cost reaches the budget and ``cost``.
+
+    Frames that cost more than the whole budget count towards ``count`` but not towards the cost.
+    """
+    spent = np.cumsum(np.where(affordable(costs, budget), costs, 0.0)[order])
+    reached = int(np.searchsorted(spent, max(budget.amount, cost) * (1 - 1e-9))) + 1
     return order[: max(count, reached)]
 
 
 def take_rows(frames: FrameSet, positions: np.ndarray) -> FrameSet:
-    """The frames at ``positions``; large arrays are not copied but read as they are asked for."""
+    """The frames at ``positions``. Large arrays are not copied but read on demand."""
 
     def rows(array: np.ndarray) -> np.ndarray:
-        large = array.dtype.itemsize * array[:1].size * len(positions) > COPIED_BYTES
-        return cast(np.ndarray, RowView(array, positions)) if large else array[positions]
+        if array.dtype.itemsize * array[:1].size * len(positions) > MAX_COPY_BYTES:
+            return cast(np.ndarray, RowView(array, positions))  # offers what readers in chunks use of an array
+        return array[positions]
 
     return FrameSet(
         frames.ids[positions],
@@ -86,7 +92,7 @@ def take_rows(frames: FrameSet, positions: np.ndarray) -> FrameSet:
 
 
 class RowView:
-    """Some rows of an array, read when they are indexed: what methods that read in chunks ask of an array."""
+    """Some rows of an array, read when they are indexed. Supports the part of ndarray that readers in chunks use."""
 
     def __init__(self, array: np.ndarray, rows: np.ndarray) -> None:
         self.array, self.rows = array, rows

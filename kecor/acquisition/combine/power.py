@@ -1,4 +1,4 @@
-"""Frames drawn at random in proportion to a power of another method's scores."""
+"""Power acquisition: sampling in proportion to a power of another method's scores."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from kecor.acquisition.base import check_argument, take_within_budget
+from kecor.acquisition.arguments import check_number
+from kecor.acquisition.base import take_within_budget
 from kecor.acquisition.combine.parts import Part
 from kecor.errors import SelectionError
 from kecor.registry import ACQUISITIONS
@@ -15,22 +16,24 @@ from kecor.structures import Budget, FrameSet, Selection
 
 @ACQUISITIONS.register_module("power")
 class Power:
-    """Draws frames without replacement in proportion to ``score ** beta``, by the order of ``beta log(score)`` plus
-    standard Gumbel noise (Kirsch, Farquhar, Atighehchian, Jesson, Branchaud-Charron and Gal, "Stochastic batch
-    acquisition: a simple baseline for deep active learning", TMLR 2023: power acquisition).
+    """Draw frames without replacement with probability proportional to ``score ** beta``.
 
-    The noise keeps a batch from being many frames of one kind: scores say less and less of what a frame is worth once
-    others are picked. ``beta`` 0 draws at random; a large one goes by the scores. Deviation: frames of score 0, which
-    are never drawn, come last, in random order.
+    Kirsch, Farquhar, Atighehchian, Jesson, Branchaud-Charron and Gal, "Stochastic batch acquisition: a simple baseline
+    for deep active learning", TMLR 2023 (power acquisition). Equivalent to ranking by ``beta log(score)`` plus standard
+    Gumbel noise. The noise avoids batches of many similar frames, whose scores drop once one of them is labelled.
+
+    Difference from the paper: frames with score 0, which are never drawn there, come last in random order.
 
     Args:
-        of: section of a method that gives scores, none below 0: ``type`` and arguments.
-        beta: the power, 1 in the paper's experiments; not below 0.
+        of: section of a method that returns non-negative scores: ``type`` and arguments.
+        beta: the power, non-negative; the paper uses 1. 0 draws uniformly, large values rank by score.
+
+    Raises:
+        ConfigError: ``beta`` is out of range or the section is wrong.
     """
 
     def __init__(self, of: dict[str, Any], beta: float = 1.0) -> None:
-        fits = isinstance(beta, (int, float)) and not isinstance(beta, bool) and 0 <= beta < np.inf
-        check_argument("beta", beta, fits, "a number not below zero")
+        check_number("beta", beta, lambda v: v >= 0, "a number of at least 0")
         self.beta, self.of = beta, Part(of, "of")
         self.needs = self.of.needs
 
@@ -38,14 +41,14 @@ class Power:
         """See :class:`~kecor.acquisition.base.Acquisition`. Gains and scores are the other method's scores.
 
         Raises:
-            SelectionError: a score is below 0.
+            SelectionError: a score is negative.
         """
         scores = self.of.scores(pool, labelled, budget, rng)
         if (scores < 0).any():
             frame = str(pool.ids[np.argmin(scores)])
             raise SelectionError(
-                f"power: {self.of.name} gives frame {frame!r} the score {scores.min():g}, below 0: there is no power "
-                "of it to draw by; scores by rank (weighted_sum of one method, normalise: rank) are never below 0"
+                f"power: {self.of.name} gives frame {frame!r} the score {scores.min():g}; expected scores of at least "
+                "0. Use its ranks instead: of: {type: weighted_sum, methods: [...], normalise: rank}"
             )
         noise = np.empty(len(pool))
         noise[np.argsort(pool.ids)] = rng.gumbel(size=len(pool))

@@ -1,1 +1,1 @@
-"""Methods that choose frames unlike each other."""
+"""Methods that select frames unlike each other."""

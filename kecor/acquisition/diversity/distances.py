@@ -1,4 +1,4 @@
-"""Exact distances between frames, and how far they are from what is labelled or picked."""
+"""Exact distances between frames, and the distance of each frame to its nearest centre."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ import torch
 from torch import Tensor
 
 TWIN = 1e-10
-"""Squared distance, relative to the greater squared norm, up to which two vectors are the same but for rounding."""
+"""Two vectors count as copies if their squared distance, relative to the larger squared norm, is at most this."""
 ROWS = 256
-"""Vectors compared at once, so that they stay in a processor's cache."""
+"""Number of vectors compared at once, so that they stay in the processor's cache."""
 
 
 class Distances(Protocol):
-    """Squared distances of N frames to L known ones and to one another; 0 between copies, whatever the rounding."""
+    """Squared distances of N frames to L known ones and to each other; exactly 0 between copies."""
 
     def known(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """All frames in parts (n frames), with their squared distances (n, L) to the known ones."""
+        """All frames, part by part, with their squared distances (n, L) to the known ones."""
         ...
 
     def column(self, j: int) -> np.ndarray:
@@ -28,9 +28,9 @@ class Distances(Protocol):
 
 
 class VectorDistances:
-    """:class:`Distances` between vectors: the sum of squared differences, so that near ones do not cancel.
+    """:class:`Distances` between vectors, computed as sums of squared differences.
 
-    The usual ``|a|^2 + |b|^2 - 2 a b`` of near vectors far from the origin is rounding alone in single precision.
+    The usual ``|a|^2 + |b|^2 - 2 a.b`` loses all digits in float32 for similar vectors far from the origin.
 
     Args:
         unknown: (N, D) float32.
@@ -46,36 +46,37 @@ class VectorDistances:
             part = slice(start, start + ROWS)
             found = torch.cdist(self.unknown[part], self.others, compute_mode="donot_use_mm_for_euclid_dist")
             norms = torch.maximum(self._norms[part, None], self._other_norms)
-            yield part, _without_rounding(found.double() ** 2, norms)
+            yield part, _zero_copies(found.double() ** 2, norms)
 
     def column(self, j: int) -> np.ndarray:
         found = squared_distances(self.unknown, self.unknown[j]).double()
-        return _without_rounding(found, torch.maximum(self._norms, self._norms[j]))
+        return _zero_copies(found, torch.maximum(self._norms, self._norms[j]))
 
 
 def squared_distances(vectors: Tensor, other: Tensor) -> Tensor:
-    """(N,) sum of squared differences of ``vectors`` (N, D) and one ``other`` (D,)."""
+    """(N,) sum of squared differences between ``vectors`` (N, D) and ``other`` (D,)."""
     result = vectors.new_empty(len(vectors))
     for start in range(0, len(vectors), ROWS):
-        apart = vectors[start : start + ROWS] - other
-        result[start : start + ROWS] = torch.linalg.vecdot(apart, apart)
+        difference = vectors[start : start + ROWS] - other
+        result[start : start + ROWS] = torch.linalg.vecdot(difference, difference)
     return result
 
 
-def _without_rounding(squared: Tensor, norms: Tensor) -> np.ndarray:
+def _zero_copies(squared: Tensor, norms: Tensor) -> np.ndarray:
     return torch.where(squared <= TWIN * norms, 0.0, squared).numpy()
 
 
 class Cover:
-    """N frames and, of each, the nearest centre: a known frame or, later on, a pick.
+    """The nearest centre of each of N frames. The known frames are the first centres; picks are added.
 
     Args:
-        distances: between the frames, and to the known ones, the first centres.
-        present: (N,) bool: the others have nothing to be compared by, and count as copies of a centre.
+        distances: between the frames, and to the known ones.
+        present: (N,) bool; the other frames have no features and count as copies of a centre.
 
     Attributes:
-        near: (N,) float64 squared distance to the nearest centre; infinite while there is none.
-        owner: (N,) which centre that is, counted in the order in which they came; the first of equals.
+        near: (N,) float64 squared distance to the nearest centre; infinite without centres.
+        owner: (N,) index of that centre, in the order in which centres were added; the first of equal ones.
+        n_centres: number of centres.
     """
 
     def __init__(self, distances: Distances, present: np.ndarray) -> None:
@@ -96,22 +97,22 @@ class Cover:
         self.near[nearer], self.owner[nearer] = squared[nearer], self.n_centres
         self.n_centres += 1
 
-    def picks(self, candidates: np.ndarray, prefer: Callable[[np.ndarray], int]) -> Iterator[tuple[int, float]]:
-        """Candidates one after the other with their distance to the nearest centre, each becoming a centre in turn.
+    def picks(self, candidates: np.ndarray, choose: Callable[[np.ndarray], int]) -> Iterator[tuple[int, float]]:
+        """Candidates one by one, with their distance to the nearest centre when picked; each becomes a centre.
 
-        Copies of a centre come last, the first first.
+        Copies of centres come last, in their order.
 
         Args:
             candidates: (N,) bool.
-            prefer: the one to take of those (N,) bool that are no copies.
+            choose: picks one of the frames (N,) bool that are not copies of a centre.
         """
         left = candidates.copy()
         while left.any():
-            fresh = left & (self.near > 0)
-            if not fresh.any():
+            not_copies = left & (self.near > 0)
+            if not not_copies.any():
                 yield from ((int(j), 0.0) for j in np.flatnonzero(left))
                 return
-            j = prefer(fresh)
+            j = choose(not_copies)
             left[j] = False
             yield j, np.sqrt(self.near[j])
             if left.any():

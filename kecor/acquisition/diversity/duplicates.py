@@ -1,4 +1,4 @@
-"""Frames that say the same as others: found by their length first, then by their distance."""
+"""Detection of copies among vectors."""
 
 from __future__ import annotations
 
@@ -8,11 +8,18 @@ from kecor.acquisition.diversity.distances import TWIN
 
 
 class Copies:
-    """Which of N vectors are copies of those marked so far.
+    """Which of N vectors are copies of vectors marked so far.
 
-    Two are copies where their squared distance is at most
-    :data:`~kecor.acquisition.diversity.distances.TWIN` of the larger squared length; zero vectors are copies of each
-    other. Marking costs O(log N) and a comparison with the vectors of the same length.
+    Two vectors are copies if their squared distance is at most :data:`~kecor.acquisition.diversity.distances.TWIN`
+    times the larger squared length; zero vectors are copies of each other. Vectors are sorted by length, so marking
+    takes O(log N) plus a comparison with the vectors of similar length.
+
+    Args:
+        vectors: (N, D).
+        known: (L, D) vectors marked from the start.
+
+    Attributes:
+        marked: (N,) bool, copies of marked vectors.
     """
 
     def __init__(self, vectors: np.ndarray, known: np.ndarray | None = None) -> None:
@@ -30,10 +37,10 @@ class Copies:
         start = np.searchsorted(self._lengths, length * ratio)
         near = slice(start, np.searchsorted(self._lengths, length / ratio, side="right"))
         rows = self._order[near]
-        apart = np.square(self.vectors[rows] - vector).sum(1)
-        self.marked[rows] |= apart <= TWIN * np.square(np.maximum(self._lengths[near], length))
+        squared = np.square(self.vectors[rows] - vector).sum(1)
+        self.marked[rows] |= squared <= TWIN * np.square(np.maximum(self._lengths[near], length))
 
-    def fresh(self, left: np.ndarray) -> np.ndarray:
-        """(N,) bool: of those ``left``, the ones that are no copies; all of them where only copies are left."""
-        fresh = left & ~self.marked
-        return fresh if fresh.any() else left
+    def not_copies(self, left: np.ndarray) -> np.ndarray:
+        """(N,) bool: the vectors among ``left`` that are not marked; all of ``left`` if every one is marked."""
+        unmarked = left & ~self.marked
+        return unmarked if unmarked.any() else left

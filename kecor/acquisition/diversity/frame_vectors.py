@@ -1,4 +1,4 @@
-"""Frames as vectors, one each."""
+"""One feature vector per frame."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kecor.acquisition.base import check_argument
+from kecor.acquisition.arguments import check_choice
 from kecor.errors import SelectionError
 from kecor.ntk import RoiFrames
 from kecor.progress import progress_bar
@@ -18,26 +18,28 @@ FEATURES = ("roi_features", "embedding")
 
 
 def checked_feature(feature: str) -> str:
-    """``feature`` when it is one of :data:`FEATURES`.
+    """``feature`` if it is one of :data:`FEATURES`.
 
     Raises:
         ConfigError: it is not.
     """
-    check_argument("feature", feature, feature in FEATURES, f"one of {', '.join(FEATURES)}")
+    check_choice("feature", feature, FEATURES)
     return feature
 
 
 def frame_vectors(frames: FrameSet, feature: str) -> tuple[Tensor, np.ndarray]:
-    """One float32 vector a frame, in the order of the ids, and which frames have one: a frame without RoIs has none.
+    """One float32 vector per frame, in the order of the ids, and which frames have one.
 
-    ``roi_features`` gives the mean over a frame's RoIs, weighted by their scores (of frames that carry no RoIs, the
-    embedding stands in); ``embedding`` the detector's vector of the whole frame.
+    Args:
+        frames: with the feature. Frames without ``roi_features`` fall back to ``embedding``.
+        feature: ``roi_features`` for the score-weighted mean over a frame's RoIs, or ``embedding`` for the detector's
+            feature vector of the whole frame.
 
     Returns:
-        (N, D) vectors, zero where there is none, and (N,) bool.
+        (N, D) vectors and (N,) bool; a frame without RoIs has no vector (zeros, False).
 
     Raises:
-        SelectionError: the feature is not there, misshapen or not finite.
+        SelectionError: the feature is missing, has a wrong shape or is not finite.
     """
     if not len(frames):
         return torch.zeros(0, 0), np.zeros(0, bool)
@@ -54,19 +56,20 @@ def frame_vectors(frames: FrameSet, feature: str) -> tuple[Tensor, np.ndarray]:
             bar.update(len(chunk))
     bad = np.flatnonzero(~vectors.isfinite().all(1).numpy())
     if len(bad):
-        rois.check(bad)
-        raise SelectionError(
-            f"frame {str(rois.ids[rois.order[bad[0]]])!r}: its mean feature is beyond single precision"
-        )
+        rois.check(bad)  # names the frame if its features are the cause
+        raise SelectionError(f"frame {str(rois.ids[rois.order[bad[0]]])!r}: its mean feature is too large for float32")
     return vectors, np.asarray(rois.mask[rois.order].any(1))
 
 
 def pair_vectors(pool: FrameSet, labelled: FrameSet, feature: str) -> tuple[Tensor, np.ndarray, Tensor]:
-    """:func:`frame_vectors` of both sets: the pool's (N, D), which of them are there (N,), and those (L, D) of the
-    labelled frames that have one.
+    """:func:`frame_vectors` of both sets.
+
+    Returns:
+        The pool's vectors (N, D), which of its frames have one (N,), and the vectors (L, D) of those labelled frames
+        that have one.
 
     Raises:
-        SelectionError: a feature is not there, misshapen or not finite, or the two sets differ in D.
+        SelectionError: a feature is missing, has a wrong shape or is not finite, or the two sets differ in D.
     """
     unknown, present = frame_vectors(pool, feature)
     known, has_vector = frame_vectors(labelled, feature)

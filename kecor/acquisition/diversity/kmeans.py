@@ -1,4 +1,4 @@
-"""k-means: clusters of vectors, for sets too large to be clustered whole."""
+"""k-means clustering, on a random sample of large sets."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from torch import Tensor
 from kecor.acquisition.diversity.distances import squared_distances
 
 SAMPLE, SAMPLE_PER_CLUSTER = 20_000, 64
-"""Vectors whose clusters are sought: the greater of the first and of the second times the number of clusters."""
+"""Centres are fitted to this many vectors: the larger of SAMPLE and SAMPLE_PER_CLUSTER per cluster."""
 ITERATIONS = 100
 ROWS = 4096
-"""Vectors compared with all centres at once."""
+"""Number of vectors compared with all centres at once."""
 
 
 def kmeans(vectors: Tensor, n_clusters: int, rng: np.random.Generator) -> np.ndarray:
-    """(N,) cluster of each vector (N, D), of at most ``n_clusters``: fewer where fewer vectors differ.
+    """(N,) cluster of each vector (N, D); at most ``n_clusters``, fewer if fewer vectors are distinct.
 
-    Lloyd's algorithm from centres drawn by k-means++ (Arthur and Vassilvitskii, SODA 2007). Of many vectors the centres
-    are those of a random sample; every vector then belongs to the nearest.
+    Lloyd's algorithm with k-means++ initialisation (Arthur and Vassilvitskii, SODA 2007). For large sets the centres
+    are fitted to a random sample; every vector is then assigned to the nearest centre.
     """
-    vectors = vectors - vectors.double().mean(0).to(vectors)  # products of centred vectors lose less to rounding
+    vectors = vectors - vectors.double().mean(0).to(vectors)  # products of centred vectors have smaller rounding errors
     size = max(SAMPLE, SAMPLE_PER_CLUSTER * n_clusters)
     sample = vectors
     if len(vectors) > size:
         sample = vectors[torch.from_numpy(np.sort(rng.choice(len(vectors), size, replace=False)))]
-    centres, cluster = _spread(sample, n_clusters, rng), None
+    centres, cluster = _initial_centres(sample, n_clusters, rng), None
     for _ in range(ITERATIONS):
         before, cluster = cluster, _nearest(sample, centres)
         if before is not None and torch.equal(before, cluster):
@@ -37,19 +37,19 @@ def kmeans(vectors: Tensor, n_clusters: int, rng: np.random.Generator) -> np.nda
     return _nearest(vectors, centres).numpy()
 
 
-def _spread(vectors: Tensor, n: int, rng: np.random.Generator) -> Tensor:
-    """At most ``n`` of the vectors, each drawn in proportion to its squared distance to the nearest of those before."""
+def _initial_centres(vectors: Tensor, n: int, rng: np.random.Generator) -> Tensor:
+    """At most ``n`` vectors drawn by k-means++, the first one uniformly."""
     chosen = [int(rng.integers(len(vectors)))]
     near = squared_distances(vectors, vectors[chosen[0]]).double().numpy()
     while len(chosen) < min(n, len(vectors)) and near.any():
-        heap = np.cumsum(near)
-        chosen.append(int(np.searchsorted(heap, rng.random() * heap[-1], side="right")))
+        total = np.cumsum(near)
+        chosen.append(int(np.searchsorted(total, rng.random() * total[-1], side="right")))
         near = np.minimum(near, squared_distances(vectors, vectors[chosen[-1]]).double().numpy())
     return vectors[chosen]
 
 
 def _nearest(vectors: Tensor, centres: Tensor) -> Tensor:
-    """(N,) nearest centre of each vector; the first of equals."""
+    """(N,) nearest centre of each vector; the first of equal ones."""
     norms = torch.linalg.vecdot(centres, centres)
     parts = vectors.split(ROWS)
     return torch.cat([torch.addmm(norms, part, centres.T, alpha=-2).argmin(1) for part in parts])

@@ -1,4 +1,4 @@
-"""Frames of whose boxes' classes the dropout passes are sure, each of another one."""
+"""BALD: Bayesian active learning by disagreement."""
 
 from __future__ import annotations
 
@@ -11,21 +11,25 @@ from kecor.registry import ACQUISITIONS
 
 
 def mutual_information(logits: np.ndarray) -> np.ndarray:
-    """(n,) mutual information in nats between the class and the pass, of (n, P, classes) logits."""
+    """(n,) mutual information in nats between class and dropout mask, from (n, P, classes) logits of P passes.
+
+    ``I(y; w) = H(E_w p(y | w)) - E_w H(p(y | w))`` (Gal et al., ICML 2017, section 4).
+    """
     p = class_probabilities(logits)
-    return np.maximum(entr(p.mean(1)).sum(1) - entr(p).sum(2).mean(1), 0)  # below zero by rounding alone
+    return np.maximum(entr(p.mean(1)).sum(1) - entr(p).sum(2).mean(1), 0)  # negative only by rounding
 
 
 @ACQUISITIONS.register_module("bald")
 class Bald(PassMethod):
-    """Largest mutual information between a box's class and the network's weights first (BALD: Houlsby, Huszar,
-    Ghahramani and Lengyel, "Bayesian active learning for classification and preference learning", 2011), the weights'
-    distribution being that of dropout passes (Gal, Islam and Ghahramani, "Deep Bayesian active learning with image
-    data", ICML 2017): the entropy of the passes' mean class distribution less the mean of their entropies.
+    """Select the frames with the highest mutual information between the class of a RoI and the dropout mask.
 
-    Deviations: a frame has many boxes, so the values of its RoIs are aggregated; dropout acts on what the heads read,
-    with masks shared by all frames (:mod:`kecor.detectors.dropout_passes`). The class distributions are those of
-    :func:`~kecor.acquisition.uncertainty.measures.class_probabilities`.
+    Houlsby, Huszar, Ghahramani and Lengyel, "Bayesian active learning for classification and preference learning",
+    2011; with dropout as the posterior over weights: Gal, Islam and Ghahramani, "Deep Bayesian active learning with
+    image data", ICML 2017. The mutual information is high where each pass is certain but the passes disagree.
+
+    Differences from the paper: the values of a frame's RoIs are aggregated, and dropout is applied to the input of the
+    detector's heads, with masks shared by all frames (:mod:`kecor.detectors.dropout_passes`). Class distributions are
+    those of :func:`~kecor.acquisition.uncertainty.measures.class_probabilities`.
 
     The arguments are those of :class:`~kecor.acquisition.dropout.scores.PassMethod`.
     """

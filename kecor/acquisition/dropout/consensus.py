@@ -1,4 +1,4 @@
-"""Frames on whose boxes the dropout passes agree the least."""
+"""Consensus of dropout passes on boxes and classes."""
 
 from __future__ import annotations
 
@@ -11,24 +11,30 @@ from kecor.registry import ACQUISITIONS
 
 
 def disagreement(logits: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """(n,) one less the consensus of P passes on (n, P, classes) logits and (n, P, 7) boxes."""
+    """(n,) ``1 - mean_p IoU(box_p, mean box) * share of passes that vote for the most frequent class``.
+
+    Args:
+        logits: (n, P, classes) of P passes.
+        boxes: (n, P, 7).
+    """
     n, passes, classes = logits.shape
     votes = (logits.argmax(2)[..., None] == np.arange(classes)).sum(1)
-    middle = np.repeat(mean_boxes(boxes), passes, 0)
-    overlap = ops.iou_3d_paired(boxes.reshape(-1, 7), middle).reshape(n, passes).astype(np.float64)
+    mean = np.repeat(mean_boxes(boxes), passes, 0)
+    overlap = ops.iou_3d_paired(boxes.reshape(-1, 7), mean).reshape(n, passes).astype(np.float64)
     return 1 - overlap.mean(1) * votes.max(1) / passes
 
 
 @ACQUISITIONS.register_module("consensus")
 class Consensus(PassMethod):
-    """Least consensus of an ensemble on box and class first, after Schmidt, Rao, Tatsch and Knoll, "Advanced active
-    learning strategies for object detection", IV 2020.
+    """Select the frames on whose boxes and classes an ensemble agrees least.
 
-    The consensus on a RoI is the mean 3D IoU of the passes' boxes with their mean box, times the share of passes that
-    give it the commonest class; its value is one less that. Deviations: the members of the ensemble are dropout passes
-    of one detector (:mod:`kecor.detectors.dropout_passes`), not detectors trained one by one; their boxes belong
-    together because they are of one RoI, where those of separate detectors must be matched first, so that a box which
-    only some members see does not show here. The formula is this project's form of the idea, not the paper's.
+    After Schmidt, Rao, Tatsch and Knoll, "Advanced active learning strategies for object detection", IV 2020. The
+    consensus on a RoI is the mean 3D IoU of the predicted boxes with their mean box, times the share of predictions of
+    the most frequent class.
+
+    Differences from the paper: the formula is this project's own; the members of the ensemble are dropout passes of one
+    detector (:mod:`kecor.detectors.dropout_passes`), not separately trained detectors; their boxes are matched by RoI,
+    so a box that only some members predict has no effect.
 
     The arguments are those of :class:`~kecor.acquisition.dropout.scores.PassMethod`.
     """

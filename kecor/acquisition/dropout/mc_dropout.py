@@ -1,4 +1,4 @@
-"""Frames whose boxes move the most when channels of the detector's features are dropped."""
+"""Variance of box regression under Monte Carlo dropout."""
 
 from __future__ import annotations
 
@@ -11,30 +11,32 @@ from kecor.registry import ACQUISITIONS
 
 
 def summed_variance(boxes: np.ndarray) -> np.ndarray:
-    """(n,) sum of the variances of each row's (n, P, 7) boxes.
+    """(n,) sum of the seven :func:`~kecor.acquisition.dropout.boxes.box_variances` of (n, P, 7) boxes.
 
     Raises:
-        SelectionError: a size is not above zero.
+        SelectionError: a box has a size that is not above 0.
     """
     if not (boxes[..., 3:6] > 0).all():
-        raise SelectionError("mc_dropout: pass_boxes: a box has a size that is not above zero")
+        raise SelectionError("mc_dropout: pass_boxes: a box has a size that is not above 0")
     return box_variances(boxes).sum(1)
 
 
 @ACQUISITIONS.register_module("mc_dropout")
 class MCDropout(PassMethod):
-    """Largest variance of box regression over Monte Carlo dropout passes first (Gal and Ghahramani, "Dropout as a
-    Bayesian approximation", ICML 2016). This is the baseline MC-Reg of Luo et al. (CRB, ICLR 2023; KECOR, ICCV 2023).
+    """Select the frames whose predicted boxes vary most between dropout passes.
 
-    A RoI's value is the sum of the variances of its box's seven numbers,
-    :func:`~kecor.acquisition.dropout.boxes.box_variances`. Deviations from CRB's code:
+    Gal and Ghahramani, "Dropout as a Bayesian approximation", ICML 2016. This is the baseline MC-Reg of CRB (Luo et
+    al., ICLR 2023) and KECOR (Luo et al., ICCV 2023).
 
-    - dropout acts on what the heads read, with masks shared by all frames (:mod:`kecor.detectors.dropout_passes`);
-      there the dropout layers of the RoI head are left on, so that it serves detectors with such a head alone;
-    - the variance is that of decoded boxes, by their size, where there it is that of the residuals, and headings count
-      up to half a turn; their sum is taken, not their mean;
-    - the variance of the class score is not added: for classes there is ``bald``;
-    - RoIs that are hardly objects do not count (``min_score``); there all do.
+    Differences from CRB's code:
+
+    - Dropout is applied to the input of the detector's heads, with masks shared by all frames
+      (:mod:`kecor.detectors.dropout_passes`). CRB keeps the dropout layers of the RoI head active, which one-stage
+      detectors do not have.
+    - The variance is that of decoded boxes, relative to their size and with headings modulo pi, not of residuals. The
+      variances are summed, not averaged.
+    - The variance of the class score is not added; ``bald`` covers classes.
+    - RoIs that score less than ``min_score`` are left out.
 
     The arguments are those of :class:`~kecor.acquisition.dropout.scores.PassMethod`.
     """

@@ -1,4 +1,4 @@
-"""Scores of frames from dropout passes: what one pass after another says of each RoI, read a few frames at a time."""
+"""Scores of frames from several dropout passes over each RoI."""
 
 from __future__ import annotations
 
@@ -6,25 +6,29 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kecor.acquisition.base import check_argument, take_best
+from kecor.acquisition.arguments import check_number
+from kecor.acquisition.base import take_best
 from kecor.acquisition.uncertainty.measures import aggregation_named
 from kecor.errors import SelectionError
 from kecor.progress import progress_bar
 from kecor.structures import Budget, FrameSet, Selection
 
 VALUES_AT_ONCE = 1 << 20
-"""Values of an array read at once."""
+"""Number of values read from the arrays at once."""
 
 
 class PassMethod:
-    """A method that takes the frames of the highest aggregated values of RoIs in dropout passes.
+    """Base of the methods that select the frames with the highest aggregated score over RoIs in dropout passes.
 
-    A method sets ``name``, its own; ``names``, of ``pass_logits`` and ``pass_boxes`` those it reads; and ``per_roi``,
-    from (n, P, classes) logits, (n, P, 7) boxes or both, float64, to (n,) values.
+    Subclasses set ``name``, the name of the method; ``names``, the arrays it reads (``pass_logits``, ``pass_boxes``);
+    and ``per_roi``, which maps (n, P, classes) logits and/or (n, P, 7) boxes, float64, to (n,) values.
 
     Args:
-        min_score: RoIs that score less do not count; a frame without any other scores 0.
-        aggregation: how the values of a frame's RoIs become one score: ``mean``, ``sum`` or ``max``.
+        min_score: RoIs that score less are left out; a frame without other RoIs scores 0.
+        aggregation: how the values of a frame's RoIs are combined: ``mean``, ``sum`` or ``max``.
+
+    Raises:
+        ConfigError: an argument is out of range.
     """
 
     needs = frozenset({"dropout_passes"})
@@ -33,12 +37,11 @@ class PassMethod:
     per_roi: Callable[..., np.ndarray]
 
     def __init__(self, min_score: float = 0.1, aggregation: str = "mean") -> None:
-        fits = isinstance(min_score, (int, float)) and not isinstance(min_score, bool) and 0 <= min_score <= 1
-        check_argument("min_score", min_score, fits, "a number from 0 to 1")
+        check_number("min_score", min_score, lambda v: 0 <= v <= 1, "a number from 0 to 1")
         self.min_score, self.aggregate = min_score, aggregation_named(aggregation)
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
-        """See :class:`~kecor.acquisition.base.Acquisition`. Frames of equal score stand in the order of their ids."""
+        """See :class:`~kecor.acquisition.base.Acquisition`. Ties are broken by frame id."""
         scores = pass_scores(pool, self.name, self.names, self.per_roi, self.aggregate, self.min_score)
         return take_best(scores, pool, budget)
 
@@ -51,18 +54,18 @@ def pass_scores(
     aggregate: Callable[[np.ndarray], float],
     min_score: float,
 ) -> np.ndarray:
-    """(N,) ``aggregate`` of what ``per_roi`` says of each frame's RoIs; 0 for a frame without RoIs.
+    """(N,) ``aggregate`` of the ``per_roi`` values of each frame; 0 for a frame without RoIs.
 
     Args:
-        frames: with ``roi_mask``, perhaps ``roi_scores``, and the arrays ``names``.
-        method_name: who asks, for errors.
-        names: of ``pass_logits`` and ``pass_boxes``, those to read.
-        per_roi: from (n, P, classes) logits, (n, P, 7) boxes or both, float64, to (n,).
-        aggregate: from the values of a frame's RoIs to one.
-        min_score: RoIs that score less do not count; where there are no scores, all count.
+        frames: with ``roi_mask``, the arrays ``names`` and optionally ``roi_scores``.
+        method_name: for error messages.
+        names: the arrays to read: ``pass_logits`` and/or ``pass_boxes``.
+        per_roi: maps (n, P, classes) logits and/or (n, P, 7) boxes, float64, to (n,) values.
+        aggregate: combines the values of a frame's RoIs.
+        min_score: RoIs that score less are left out; without ``roi_scores`` all RoIs count.
 
     Raises:
-        SelectionError: an array is missing, or has a wrong shape, or a value that is not finite.
+        SelectionError: an array is missing, has a wrong shape, or has a value that is not finite.
     """
     scores = np.zeros(len(frames))
     if not len(frames):
@@ -74,21 +77,24 @@ def pass_scores(
             part = slice(start, start + step)
             values = {name: np.asarray(array[part])[counted[part]] for name, array in arrays.items()}
             owner = start + np.nonzero(counted[part])[0]
-            for name, array in values.items():
-                bad = ~np.isfinite(array).all((1, 2))
-                if bad.any():
-                    frame = str(frames.ids[owner[bad][0]])
-                    raise SelectionError(f"{method_name}: frame {frame!r}: its {name} are not finite")
+            _check_finite(values, frames.ids[owner], method_name)
             found = per_roi(*(array.astype(np.float64) for array in values.values()))
-            first = np.flatnonzero(np.diff(owner, prepend=-1))  # RoIs of a frame stand together
+            first = np.flatnonzero(np.diff(owner, prepend=-1))  # where the RoIs of the next frame start
             for frame, rois in zip(owner[first], np.split(found, first[1:])):
                 scores[frame] = aggregate(rois)
             bar.update(len(counted[part]))
     return scores
 
 
+def _check_finite(values: dict[str, np.ndarray], owner_ids: np.ndarray, method_name: str) -> None:
+    for name, array in values.items():
+        bad = ~np.isfinite(array).all((1, 2))
+        if bad.any():
+            raise SelectionError(f"{method_name}: frame {str(owner_ids[bad][0])!r}: its {name} are not finite")
+
+
 def _arrays(frames: FrameSet, method_name: str, names: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """The arrays ``names`` as they lie, of fitting shapes."""
+    """The arrays ``names``, with checked shapes."""
     for name in ("roi_mask", *names):
         if name not in frames.feats:
             raise SelectionError(f"{method_name}: the pool carries no {name!r}")
@@ -103,6 +109,6 @@ def _arrays(frames: FrameSet, method_name: str, names: tuple[str, ...]) -> dict[
 
 
 def _counted(frames: FrameSet, min_score: float) -> np.ndarray:
-    """(N, R) which RoIs count."""
+    """(N, R) bool: the valid RoIs that score at least ``min_score``."""
     mask = np.asarray(frames.feats["roi_mask"], bool)
     return mask & (np.asarray(frames.feats["roi_scores"]) >= min_score) if "roi_scores" in frames.feats else mask

@@ -1,1 +1,1 @@
-"""Methods that work on gradients of the detector's last layer."""
+"""Methods based on gradients of the detector's last classification layer."""

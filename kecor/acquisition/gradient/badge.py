@@ -1,10 +1,11 @@
-"""BADGE: diverse gradient embeddings (Ash et al., ICLR 2020)."""
+"""BADGE: batch active learning by diverse gradient embeddings (Ash et al., ICLR 2020)."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from kecor.acquisition.base import check_argument, take_picks, within
+from kecor.acquisition.arguments import check_flag
+from kecor.acquisition.base import affordable, empty_selection, take_picks
 from kecor.acquisition.diversity.seeding import kmeans_plus_plus
 from kecor.acquisition.gradient.embeddings import check_dim, flat, gradient_embeddings, residuals
 from kecor.errors import SelectionError
@@ -14,38 +15,45 @@ from kecor.structures import Budget, FrameSet, Selection
 
 @ACQUISITIONS.register_module("badge")
 class Badge:
-    """Frames whose hallucinated gradients are large and unlike each other, drawn by k-means++ seeding.
+    """Select frames with large and diverse gradients by k-means++ seeding on gradient embeddings.
 
-    Ash, Zhang, Krishnamurthy, Langford and Agarwal, "Deep Batch Active Learning by Diverse, Uncertain Gradient Lower
-    Bounds", ICLR 2020, Algorithm 1; a gain is a frame's D^2 when it was drawn. As in the authors' code, the first pick
-    is the frame with the largest gradient. Deviations from the paper:
+    Ash, Zhang, Krishnamurthy, Langford and Agarwal, "Deep batch active learning by diverse, uncertain gradient lower
+    bounds", ICLR 2020, algorithm 1. As in the authors' code, the first pick is the frame with the largest gradient.
 
-    - an item there is one image with one label; a frame's gradient is the mean over its RoIs, weighted by their scores,
-      and its classes are sigmoids (:mod:`~kecor.acquisition.gradient.embeddings`);
-    - the gradient is of the class outputs alone, not of the box residuals;
-    - more than ``dim`` channels are projected by random signs;
-    - copies of picked frames come last, and seeding can start from the labelled frames.
+    Differences from the paper:
+
+    - A frame's gradient is the score-weighted mean over its RoIs, and its classes are independent sigmoids
+      (:mod:`~kecor.acquisition.gradient.embeddings`); in the paper an item is one image with one label.
+    - Only the class outputs contribute to the gradient, not the box residuals.
+    - More than ``dim`` channels are projected by random signs.
+    - Copies of picked frames come last, and seeding can start from the labelled frames.
 
     Args:
-        from_labelled: whether labelled frames count as picked from the start; in the paper they do not.
-        dim: channels kept of each class; None keeps all.
+        from_labelled: treat the labelled frames as already picked; the paper does not.
+        dim: number of channels kept per class; None keeps all.
+
+    Raises:
+        ConfigError: an argument is out of range.
     """
 
     needs = frozenset({"roi_features"})
 
     def __init__(self, from_labelled: bool = False, dim: int | None = 256) -> None:
-        check_argument("from_labelled", from_labelled, isinstance(from_labelled, bool), "true or false")
+        check_flag("from_labelled", from_labelled)
         check_dim(dim)
         self.from_labelled, self.dim = from_labelled, dim
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
-        """See :class:`~kecor.acquisition.base.Acquisition`. Scores are the lengths of the gradients.
+        """See :class:`~kecor.acquisition.base.Acquisition`.
+
+        The gain of a pick is its squared distance D^2 to the nearest earlier one; the score of a frame is the length of
+        its gradient.
 
         Raises:
-            SelectionError: features, logits or scores of RoIs are missing, misshapen or not finite.
+            SelectionError: features, logits or scores of RoIs are missing, have a wrong shape or are not finite.
         """
         if len(pool) == 0:
-            return Selection(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+            return empty_selection()
         order = np.argsort(pool.ids)
         costs = budget.costs(pool.n_boxes())[order]
         known = labelled if self.from_labelled else None
@@ -53,8 +61,8 @@ class Badge:
             embeddings = gradient_embeddings(pool, known, residuals, self.dim, rng)
         except SelectionError as error:
             raise SelectionError(f"badge: {error}") from error
-        vectors, marked = map(flat, embeddings)
-        picks = kmeans_plus_plus(vectors, within(costs, budget.amount, budget), rng, marked)
+        vectors, start = map(flat, embeddings)
+        picks = kmeans_plus_plus(vectors, affordable(costs, budget), rng, start)
         taken, gains = take_picks(picks, costs, budget)
         scores = np.empty(len(pool))
         scores[order] = np.linalg.norm(vectors, axis=1)

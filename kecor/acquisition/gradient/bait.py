@@ -1,4 +1,4 @@
-"""BAIT: batches by Fisher information (Ash et al., NeurIPS 2021)."""
+"""BAIT: batch active learning by Fisher information (Ash et al., NeurIPS 2021)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from kecor.acquisition.base import check_argument, take_picks, within
+from kecor.acquisition.arguments import check_number
+from kecor.acquisition.base import affordable, empty_selection, take_picks, within
 from kecor.acquisition.gradient.embeddings import check_dim, fisher_roots, gradient_embeddings
 from kecor.acquisition.gradient.fisher import FisherDesign, FisherPick
 from kecor.errors import SelectionError
@@ -18,56 +19,62 @@ from kecor.structures import Budget, FrameSet, Selection
 
 @ACQUISITIONS.register_module("bait")
 class Bait:
-    """Frames that, with the labelled ones, leave the least expected error of the last layer over all frames.
+    """Select the frames that minimise the expected error of the last layer over all frames.
 
-    Ash, Goel, Krishnamurthy and Kakade, "Gone Fishing: Neural Active Learning with Fisher Embeddings", NeurIPS 2021,
-    Algorithm 1: minimise ``tr(M^-1 F)``, M being the Fisher information of what is labelled and F that of all frames;
-    forward greedy search picks ``oversample`` times too much, backward greedy search removes the least useful. A gain
-    is by how much a pick lowered the objective in the forward search. Deviations from the paper:
+    Ash, Goel, Krishnamurthy and Kakade, "Gone fishing: neural active learning with Fisher embeddings", NeurIPS 2021,
+    algorithm 1. The objective is ``tr(M^-1 F)`` with the Fisher information M of the labelled and picked frames and F
+    of all frames. A forward greedy search selects ``oversample`` budgets of frames, and a backward greedy search
+    removes the least useful ones.
 
-    - the Fisher information of a frame is, class by class, that of the mean over its RoIs of the information's root,
-      weighted by score: one vector a class and frame, and never more than the mean information of its RoIs;
-    - classes are independent sigmoids, so that the information of one class says nothing of another: M is made of a
-      block a class and an update is of rank one, where softmax needs one of rank K;
-    - the blocks are those of features projected to ``dim`` channels by random signs;
-    - the information is a sum over frames and the ridge counts in average frames, whatever the features' units; the
-      authors' code averages over labelled frames and picks, and leaves the ridge in the features' units;
-    - too much is ``oversample`` times the budget, and removal ends when what is left costs no more than the budget;
-    - copies of labelled or picked frames come last.
+    Differences from the paper:
+
+    - A frame has one vector per class: the score-weighted mean over its RoIs of the square root of their Fisher
+      information. Its information is at most the mean information of its RoIs.
+    - Classes are independent sigmoids, so M is block-diagonal with one block per class, and updates have rank one; with
+      a softmax they have rank K.
+    - Features are projected to ``dim`` channels by random signs.
+    - Information is summed over frames and the ridge is given in average frames, independent of the scale of the
+      features. The authors' code averages over frames and has the ridge in the units of the features.
+    - The forward search spends ``oversample`` budgets; the backward search ends when the rest costs at most the budget.
+    - Copies of labelled or picked frames come last.
 
     Args:
-        dim: channels kept of each class; None keeps all.
+        dim: number of channels kept per class; None keeps all.
         ridge: weight of the prior, in average frames.
-        oversample: budgets that the forward search spends.
+        oversample: number of budgets that the forward search spends.
+
+    Raises:
+        ConfigError: an argument is out of range.
     """
 
     needs = frozenset({"roi_features"})
     terms: ClassVar = {
-        "objective_before": ("Expected error before the picks", "from Fisher information, in the method's own units"),
-        "objective_after": ("Expected error after the picks", "the same once the picks are labelled"),
-        "picked_forward": (
-            "Frames picked by the forward search",
-            "before the backward search removed some",
+        "objective_before": (
+            "Expected error before the picks",
+            "of the last layer, from the Fisher information of the labelled frames; no unit",
         ),
+        "objective_after": ("Expected error after the picks", "the same with the picks labelled too; lower is better"),
+        "picked_forward": ("Frames picked by the forward search", "the backward search then removed the excess"),
     }
 
     def __init__(self, dim: int | None = 64, ridge: float = 1.0, oversample: float = 2.0) -> None:
         check_dim(dim)
-        check_argument("ridge", ridge, isinstance(ridge, (int, float)) and 0 < ridge < np.inf, "a number above zero")
-        fits = isinstance(oversample, (int, float)) and 1 <= oversample < np.inf
-        check_argument("oversample", oversample, fits, "a number not below one")
+        check_number("ridge", ridge, lambda v: v > 0, "a number above 0")
+        check_number("oversample", oversample, lambda v: v >= 1, "a number of at least 1")
         self.dim, self.ridge, self.oversample = dim, ridge, oversample
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
-        """See :class:`~kecor.acquisition.base.Acquisition`. Scores are the gains before the first pick.
+        """See :class:`~kecor.acquisition.base.Acquisition`.
 
-        ``info`` holds the objective before and after, and how many frames the forward search picked.
+        The gain of a pick is how much it lowered the objective in the forward search; the score of a frame is the gain
+        it would have as the first pick. ``info`` reports the objective before and after the selection, and the number
+        of frames picked by the forward search.
 
         Raises:
-            SelectionError: features, logits or scores of RoIs are missing, misshapen or not finite.
+            SelectionError: features, logits or scores of RoIs are missing, have a wrong shape or are not finite.
         """
         if len(pool) == 0:
-            return Selection(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+            return empty_selection()
         order = np.argsort(pool.ids)
         costs = budget.costs(pool.n_boxes())[order]
         try:
@@ -85,20 +92,20 @@ class Bait:
 
 
 def _forward(design: FisherDesign, costs: np.ndarray, budget: Budget, oversample: float) -> list[FisherPick]:
-    """The picks that ``oversample`` budgets buy."""
-    walked: list[FisherPick] = []
+    """The picks that ``oversample`` budgets allow."""
+    picked: list[FisherPick] = []
 
     def picks() -> Iterator[tuple[int, float]]:
-        for pick in design.forward(within(costs, budget.amount, budget)):
-            walked.append(pick)
+        for pick in design.forward(affordable(costs, budget)):
+            picked.append(pick)
             yield pick.index, pick.gain
 
     taken, _ = take_picks(picks(), costs, replace(budget, amount=oversample * budget.amount))
-    return walked[: len(taken)]
+    return picked[: len(taken)]
 
 
 def _backward(design: FisherDesign, picked: list[FisherPick], costs: np.ndarray, budget: Budget) -> list[FisherPick]:
-    """What is left of the picks, in their order, when their cost is within the budget; the design is made of it."""
+    """The picks, in their order, that remain when their cost is within the budget; ``design`` then contains them."""
     design.restart(picked)
     kept = list(picked)
     for worst in design.backward(picked):

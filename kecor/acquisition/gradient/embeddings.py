@@ -1,11 +1,13 @@
-"""Gradient embeddings of frames: what a label would change in the last layer of a detector's classifier.
+"""Gradient embeddings of frames, for a linear last classification layer.
 
-The gradient of a RoI's classification loss by the weights of a linear last layer is an outer product, one coefficient a
-class times the RoI's feature; a frame's is the mean over its RoIs, weighted by their scores. The detectors' class
-outputs are independent sigmoids, trained by binary cross-entropy (its focal weight is left out), so that the
-coefficient of class c is ``p_c - y_c``. No model is needed: ``roi_logits`` and ``roi_features`` say all. It is the
-gradient of a linear layer on the pooled features, which no detector here has as such: SECOND's logits are those of one
-cell of its map, and in a detector of two stages they are the first stage's while the features are the second's.
+For a linear layer the gradient of the classification loss of a RoI is an outer product of one coefficient per class and
+the RoI's feature. The detectors' class outputs are independent sigmoids trained with binary cross-entropy (the focal
+weight is ignored), so the coefficient of class c is ``p_c - y_c``. A frame's gradient is the score-weighted mean over
+its RoIs. It is computed from ``roi_logits`` and ``roi_features`` alone.
+
+This is an approximation: no detector here has a linear classifier on the pooled features. SECOND predicts logits from
+single cells of its feature map, and in two-stage detectors the logits are those of the first stage and the features
+those of the second.
 """
 
 from __future__ import annotations
@@ -17,44 +19,47 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from kecor.acquisition.base import check_argument
+from kecor.acquisition.arguments import check_count
 from kecor.errors import SelectionError
 from kecor.ntk.roi_frames import RoiFrames
 from kecor.progress import progress_bar
 from kecor.structures import FrameSet
 
 Coefficients = Callable[[Tensor, Tensor], Tensor]
-"""From probabilities (n, R, K) and RoI weights (n, R) to what each class' feature is multiplied by, (n, R, K)."""
+"""Maps probabilities (n, R, K) and RoI weights (n, R) to the coefficients of the features, (n, R, K)."""
 
 
 def check_dim(dim: int | None) -> None:
     """Check the argument ``dim`` of a method that projects gradients.
 
     Raises:
-        ConfigError: it is neither None nor a whole number above zero.
+        ConfigError: it is neither None nor a positive integer.
     """
-    fits = dim is None or (isinstance(dim, int) and not isinstance(dim, bool) and dim > 0)
-    check_argument("dim", dim, fits, "a whole number above zero, or null for all channels")
+    check_count("dim", dim, optional=True)
 
 
 def residuals(p: Tensor, w: Tensor) -> Tensor:
-    """``w (p - y)``, y being 1 for the classes that the detector holds likelier than not, of which there is none where
-    it sees background: the gradient of a hallucinated label. No other label has a shorter one."""
+    """``w (p - y)`` with the hallucinated label ``y_c = [p_c > 0.5]``.
+
+    This is the gradient for the label that the detector considers most likely, background if no class exceeds 0.5. No
+    other label has a smaller gradient, so its length is a lower bound (for softmax: Ash et al., ICLR 2020, proposition
+    1).
+    """
     return w[..., None] * (p - (p > 0.5).to(p))
 
 
 def balanced_residuals(p: Tensor, w: Tensor) -> Tensor:
-    """:func:`residuals` with RoI weights brought to where each class predicted in a frame has the same share."""
+    """:func:`residuals` with RoI weights rescaled so that each predicted class of a frame has the same total weight."""
     predicted = one_hot(p.argmax(2), p.shape[2]).to(w)
     share = (w[..., None] * predicted).sum(1, keepdim=True)
-    present = (share > 0).sum(2, keepdim=True).clamp(min=1)
-    own = (predicted * share).sum(2)
-    return residuals(p, torch.where(own > 0, w / own.clamp(min=torch.finfo(w.dtype).tiny), 0.0) / present[..., 0])
+    n_present = (share > 0).sum(2, keepdim=True).clamp(min=1)
+    own_share = (predicted * share).sum(2)
+    weight = torch.where(own_share > 0, w / own_share.clamp(min=torch.finfo(w.dtype).tiny), 0.0)
+    return residuals(p, weight / n_present[..., 0])
 
 
 def fisher_roots(p: Tensor, w: Tensor) -> Tensor:
-    """``w sqrt(p (1 - p))``: the roots of the classes' Fisher information, the expectation of squared residuals over
-    labels drawn from the prediction."""
+    """``w sqrt(p (1 - p))``: square roots of the Fisher information of each class, ``E_y (p - y)^2 = p (1 - p)``."""
     return w[..., None] * (p * (1 - p)).sqrt()
 
 
@@ -68,19 +73,19 @@ def gradient_embeddings(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Embeddings (N, K, D) of the pool and (L, K, D) of the labelled frames (L = 0 for None), float32.
 
-    Frames stand in the order of their ids; those without RoIs are zero.
+    Frames are in the order of their ids; frames without RoIs have zero embeddings.
 
     Args:
         pool: at least one frame, with ``roi_features`` (N, R, C), ``roi_mask`` and ``roi_logits`` (N, R, K).
-        labelled: the same, of the same widths; no frame at all is fine.
+        labelled: the same, possibly no frame.
         coefficients: one of the functions above.
-        dim: where there are more channels, project them to D = ``dim`` by random signs, which keeps inner products on
-            average; None never does.
+        dim: with more than ``dim`` channels, project them to D = ``dim`` by random signs, which preserves inner
+            products in expectation. None keeps all channels.
         rng: draws the signs.
-        rows: (n,) the pool's frames to embed, as positions in the order of the ids; all N by default.
+        rows: (n,) positions, in the order of the ids, of the pool frames to embed; all by default.
 
     Raises:
-        SelectionError: an array is missing or does not fit, or a value is not finite.
+        SelectionError: an array is missing, has a wrong shape or is not finite.
     """
     frames, logits = _frames(pool)
     n_classes, channels = logits.shape[2], frames.features.shape[2]
@@ -105,7 +110,7 @@ def flat(embeddings: np.ndarray) -> np.ndarray:
 
 
 def _frames(frames: FrameSet) -> tuple[RoiFrames, np.ndarray]:
-    """The frames and their logits (N, R, K), as they lie."""
+    """The RoI features and the logits (N, R, K), with checked shapes."""
     for name in ("roi_features", "roi_logits"):
         if name not in frames.feats:
             raise SelectionError(f"the frames carry no {name!r}: gradients need both 'roi_features' and 'roi_logits'")
@@ -128,7 +133,7 @@ def _embed(
             part = (coefficients(torch.from_numpy(z).sigmoid(), w).transpose(1, 2) @ x).numpy()
             bad = ~np.isfinite(part).all((1, 2))
             if bad.any():
-                frames.check(chunk[bad])
+                frames.check(chunk[bad])  # names the frame if its features are the cause
                 raise SelectionError(f"frame {str(frames.ids[index[bad][0]])!r}: its roi_logits are not finite")
             result[done : done + len(chunk)] = part if signs is None else part @ signs.numpy()
             done += len(chunk)

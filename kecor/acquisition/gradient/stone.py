@@ -1,4 +1,4 @@
-"""STONE: submodular coverage of gradients, then a balanced mix of classes (Mao et al., NeurIPS 2024)."""
+"""STONE: submodular coverage of gradients, then balanced classes (Mao et al., NeurIPS 2024)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import ClassVar
 import numpy as np
 from scipy.special import entr
 
-from kecor.acquisition.base import check_argument, take_picks, take_within_budget, within
+from kecor.acquisition.arguments import check_number
+from kecor.acquisition.base import affordable, empty_selection, take_picks, take_within_budget
 from kecor.acquisition.diversity.duplicates import Copies
 from kecor.acquisition.gradient.coverage import Coverage
 from kecor.acquisition.gradient.embeddings import balanced_residuals, check_dim, flat, gradient_embeddings
@@ -19,65 +20,70 @@ from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, Detections, FrameSet, Selection
 
 TIE = 1e-12
-"""Entropies that differ by less are the same but for rounding."""
+"""Entropies that differ by less than this count as equal."""
 
 
 @ACQUISITIONS.register_module("stone")
 class Stone:
-    """Frames whose gradients cover the most, and of these the ones that balance the predicted classes.
+    """Select frames whose gradients cover the pool's, and among them the ones that balance the predicted classes.
 
-    Mao, Maharana, Iyer and Guo, "STONE: A Submodular Optimization Framework for Active 3D Object Detection", NeurIPS
-    2024. Gradient-based submodular subset selection takes ``k1`` budgets of frames from the pool. Of these, the ``k2``
-    budgets of the highest entropy of predicted classes stay; and from these the frame is picked, again and again, that
-    makes the class distribution of all boxes, labelled and picked, most even. A gain is by how much that distribution's
-    entropy rose, and may be negative. Deviations from the paper and the authors' code:
+    Mao, Maharana, Iyer and Guo, "STONE: A submodular optimization framework for active 3D object detection", NeurIPS
+    2024. Stage 1 selects ``k1`` budgets of frames by submodular coverage of gradients. Stage 2 keeps the ``k2`` budgets
+    with the highest entropy of predicted classes. Stage 3 repeatedly picks the frame that makes the class distribution
+    of all labelled and picked boxes most even.
 
-    - coverage is :class:`~kecor.acquisition.gradient.coverage.Coverage` of the gradients, conditioned on the labelled
-      frames.
-      The authors' code sums, over gradient entries, the entropy of their softmax shares across the chosen frames; that
-      is largest where all chosen frames have the same gradient, so that copies of a frame would raise it most;
-    - its greedy search is exact and lazy; theirs is stochastic;
-    - gradients are of the last classification layer and come from one eval-mode pass
-      (:mod:`~kecor.acquisition.gradient.embeddings`), each predicted class of a frame with the same share; there they
-      are of a shared layer, from dropout passes, with box residuals and with losses weighted by class frequency;
-    - absent classes do not count in a frame's entropy (there they count one box);
-    - labelled boxes count as the detector predicts them, as nothing else is known here;
-    - where no frame raises the entropy the one that lowers it least is picked (there the one of the highest entropy of
-      its own); of equal frames the one picked first for its gradient; copies of labelled or picked frames come last.
+    Differences from the paper and the authors' code:
+
+    - Coverage is the function of :class:`~kecor.acquisition.gradient.coverage.Coverage`, conditioned on the labelled
+      frames. The authors' code sums, over gradient entries, the entropy of their softmax shares across the chosen
+      frames, which is highest if all chosen frames have the same gradient.
+    - The greedy search is exact and lazy; theirs is stochastic.
+    - Gradients are of the last classification layer, from one eval-mode pass
+      (:mod:`~kecor.acquisition.gradient.embeddings`), with equal weight for each predicted class of a frame. Theirs are
+      of a shared layer, from dropout passes, with box residuals and losses weighted by class frequency.
+    - Absent classes do not count in a frame's entropy; theirs count once.
+    - Labelled boxes are counted by their predicted classes, since the true ones are not available here.
+    - If no frame raises the entropy, the one that lowers it least is picked; theirs picks the one with the highest
+      entropy of its own. Ties go to the frame picked first in stage 1. Copies of labelled or picked frames come last.
 
     Args:
-        k1, k2: budgets of frames that the gradients and the frames' entropies let through.
-        dim: channels kept of each class' gradient; None keeps all.
+        k1, k2: budgets of frames kept by stages 1 and 2.
+        dim: number of channels kept per class; None keeps all.
+
+    Raises:
+        ConfigError: an argument is out of range.
     """
 
     needs = frozenset({"detections", "roi_features"})
     terms: ClassVar = {
-        "covering": ("Frames after the first step", "those whose gradients cover most of the pool's"),
-        "mixed": ("Frames after the second step", "of these, those with the most mixed predicted classes"),
+        "covering": ("Frames after stage 1", "those whose gradients best cover the gradients of the pool"),
+        "mixed": ("Frames after stage 2", "of these, those with the highest entropy of predicted classes"),
         "class_entropy": (
             "Entropy of all classes",
-            "of labelled and picked boxes together, in nats",
+            "of the predicted classes in labelled and picked frames together, in nats; higher is more balanced",
         ),
     }
 
     def __init__(self, k1: float = 6, k2: float = 4, dim: int | None = 256) -> None:
-        check_argument("k2", k2, isinstance(k2, (int, float)) and 1 <= k2 < np.inf, "a number not below one")
-        check_argument("k1", k1, isinstance(k1, (int, float)) and k2 <= k1 < np.inf, "a number not below k2")
+        check_number("k2", k2, lambda v: v >= 1, "a number of at least 1")
+        check_number("k1", k1, lambda v: v >= k2, "a number of at least k2")
         check_dim(dim)
         self.k1, self.k2, self.dim = k1, k2, dim
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
-        """See :class:`~kecor.acquisition.base.Acquisition`. Scores are what each frame alone would newly cover.
+        """See :class:`~kecor.acquisition.base.Acquisition`.
 
-        ``info`` holds how many frames the first two steps let through, and the entropy of the classes of all boxes,
-        labelled and picked.
+        The gain of a pick is the increase of the class entropy, possibly negative; the score of a frame is its coverage
+        gain given the labelled frames. ``info`` reports the number of frames after stages 1 and 2 and the entropy of
+        the classes of all labelled and picked boxes.
 
         Raises:
-            SelectionError: detections, features, logits or scores of RoIs are missing, misshapen or not finite.
+            SelectionError: detections, features, logits or scores of RoIs are missing, have a wrong shape or are not
+                finite.
         """
         detections = require_detections(pool, "stone")
         if len(pool) == 0:
-            return Selection(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+            return empty_selection()
         order = np.argsort(pool.ids)
         costs = budget.costs(pool.n_boxes())[order]
         try:
@@ -87,21 +93,21 @@ class Stone:
         coverage = Coverage(*map(flat, embeddings))
         scores = np.empty(len(pool))
         scores[order] = coverage.gains
-        picks = coverage.picks(within(costs, budget.amount, budget))
-        covering, _ = take_picks(picks, costs, replace(budget, amount=self.k1 * budget.amount))
+        picks = coverage.picks(affordable(costs, budget))
+        covering, _ = take_picks(picks, costs, replace(budget, amount=self.k1 * budget.amount))  # stage 1
         entropy = class_entropy([detections[i] for i in order[covering]])
         mixed = covering[np.argsort(-entropy, kind="stable")]
-        mixed = take_within_budget(mixed, costs, replace(budget, amount=self.k2 * budget.amount))
+        mixed = take_within_budget(mixed, costs, replace(budget, amount=self.k2 * budget.amount))  # stage 2
         counts, start = _class_counts([detections[i] for i in order[mixed]], labelled.detections)
         copies = Copies(coverage.vectors[mixed], coverage.known)
-        taken, gains = take_picks(_balanced(counts, start, copies), costs[mixed], budget)
+        taken, gains = take_picks(_balance(counts, start, copies), costs[mixed], budget)  # stage 3
         total = start + counts[taken].sum(0)
         info = {"covering": len(covering), "mixed": len(mixed), "class_entropy": float(_entropy(total))}
         return Selection(order[mixed[taken]], gains, scores, info)
 
 
 def _class_counts(candidates: Sequence[Detections], labelled: Sequence[Detections]) -> tuple[np.ndarray, np.ndarray]:
-    """Boxes of each class: (M, K) in each of the candidates and (K,) in all labelled frames."""
+    """Number of boxes of each class: (M, K) in each candidate and (K,) in all labelled frames."""
     rows = [np.asarray(found.labels, np.int64) for found in (*candidates, *labelled)]
     n_classes = max((int(row.max()) + 1 for row in rows if len(row)), default=1)
     counts = np.array([np.bincount(row, minlength=n_classes) for row in rows]).reshape(-1, n_classes)
@@ -113,12 +119,14 @@ def _entropy(counts: np.ndarray) -> np.ndarray:
     return entr(counts / np.maximum(counts.sum(-1, keepdims=True), 1)).sum(-1)
 
 
-def _balanced(counts: np.ndarray, start: np.ndarray, copies: Copies) -> Iterator[tuple[int, float]]:
-    """Candidates (M, K) in greedy order and by how much each raised the entropy of the counts, beginning at ``start``;
-    the first of equals, copies last."""
+def _balance(counts: np.ndarray, start: np.ndarray, copies: Copies) -> Iterator[tuple[int, float]]:
+    """Candidates (M, K) in greedy order with the increase of the entropy of ``start`` plus the picked counts.
+
+    The first of equal ones wins; copies come last.
+    """
     total, left = start, np.ones(len(counts), bool)
     while left.any():
-        rows = np.flatnonzero(copies.fresh(left))
+        rows = np.flatnonzero(copies.not_copies(left))
         entropies = _entropy(total + counts[rows])
         best = int(rows[np.flatnonzero(entropies >= entropies.max() - TIE)[0]])
         yield best, float(_entropy(total + counts[best]) - _entropy(total))

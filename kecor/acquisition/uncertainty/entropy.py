@@ -1,4 +1,4 @@
-"""Frames whose boxes the detector is least sure of."""
+"""Entropy sampling."""
 
 from __future__ import annotations
 
@@ -12,11 +12,16 @@ from kecor.structures import Budget, FrameSet, Selection
 
 @ACQUISITIONS.register_module("entropy")
 class Entropy:
-    """Highest class entropy of boxes first; see :func:`~kecor.acquisition.uncertainty.measures.box_entropies`.
+    """Select the frames whose boxes have the highest class entropy.
+
+    The entropy of a box is defined in :func:`~kecor.acquisition.uncertainty.measures.box_entropies`.
 
     Args:
-        aggregation: how the entropies of a frame's boxes become one score: ``mean``, ``sum`` or ``max``. A frame
-            without boxes scores 0.
+        aggregation: how the values of a frame's boxes are combined: ``mean``, ``sum`` or ``max``. A frame without boxes
+            scores 0.
+
+    Raises:
+        ConfigError: ``aggregation`` is unknown.
     """
 
     needs = frozenset({"detections"})
@@ -25,5 +30,5 @@ class Entropy:
         self.aggregate = aggregation_named(aggregation)
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
-        """See :class:`~kecor.acquisition.base.Acquisition`. Frames of equal score stand in the order of their ids."""
+        """See :class:`~kecor.acquisition.base.Acquisition`. Ties are broken by frame id."""
         return take_best(frame_scores(pool, "entropy", box_entropies, self.aggregate), pool, budget)

@@ -1,4 +1,4 @@
-"""Frames in which the detector sees many classes, none of them rare."""
+"""Entropy of the predicted classes in a frame."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from kecor.structures import Budget, FrameSet, Selection
 
 @ACQUISITIONS.register_module("label_entropy")
 class LabelEntropy:
-    """Highest entropy of the histogram of predicted classes first, a frame without boxes scoring 0.
+    """Select the frames with the highest entropy of the histogram of predicted classes.
 
-    This is the first stage of CRB by itself: concise label sampling (Luo et al., "Exploring active 3D object detection
-    from a generalization perspective", ICLR 2023). It says how mixed the objects of a frame are, not how sure the
-    detector is of any of them. Deviation: none of the paper; its released code counts absent classes once, see
-    :func:`~kecor.acquisition.uncertainty.measures.class_entropy`.
+    This is the first stage of CRB, concise label sampling (Luo et al., "Exploring active 3D object detection from a
+    generalization perspective", ICLR 2023). It measures how mixed the classes of a frame are, not how
+    uncertain the detector is about any box. A frame without boxes scores 0. The authors' code counts absent classes
+    once, see :func:`~kecor.acquisition.uncertainty.measures.class_entropy`; this implementation follows the paper.
     """
 
     needs = frozenset({"detections"})
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
-        """See :class:`~kecor.acquisition.base.Acquisition`. Frames of equal score stand in the order of their ids."""
+        """See :class:`~kecor.acquisition.base.Acquisition`. Ties are broken by frame id."""
         return take_best(class_entropy(require_detections(pool, "label_entropy")), pool, budget)

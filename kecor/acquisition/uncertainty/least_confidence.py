@@ -1,4 +1,4 @@
-"""Frames whose boxes' likeliest classes are the least likely."""
+"""Least-confidence sampling."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from kecor.structures import Budget, Detections, FrameSet, Selection
 
 @ACQUISITIONS.register_module("least_confidence")
 class LeastConfidence:
-    """Highest ``1 - max_c p(c)`` of boxes first (Lewis and Gale, "A sequential algorithm for training text
-    classifiers", SIGIR 1994; in this form Settles, "Active learning literature survey", 2009).
+    """Select the frames whose boxes have the highest ``1 - max_c p(c)``.
 
-    Deviation: a frame has many boxes, so the doubts of its boxes are aggregated. p is the box's class distribution as
-    in :func:`~kecor.acquisition.uncertainty.measures.box_probabilities`: the doubt between classes.
+    Lewis and Gale, "A sequential algorithm for training text classifiers", SIGIR 1994; in this form Settles, "Active
+    learning literature survey", 2009. Extended to frames with several boxes by aggregation. ``p`` is the distribution
+    over classes of :func:`~kecor.acquisition.uncertainty.measures.box_probabilities`.
 
     Args:
-        aggregation: how the doubts of a frame's boxes become one score: ``mean``, ``sum`` or ``max``. A frame without
-            boxes scores 0.
+        aggregation: how the values of a frame's boxes are combined: ``mean``, ``sum`` or ``max``. A frame without boxes
+            scores 0.
+
+    Raises:
+        ConfigError: ``aggregation`` is unknown.
     """
 
     needs = frozenset({"detections"})
@@ -29,10 +32,10 @@ class LeastConfidence:
         self.aggregate = aggregation_named(aggregation)
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
-        """See :class:`~kecor.acquisition.base.Acquisition`. Frames of equal score stand in the order of their ids."""
-        return take_best(frame_scores(pool, "least_confidence", box_doubts, self.aggregate), pool, budget)
+        """See :class:`~kecor.acquisition.base.Acquisition`. Ties are broken by frame id."""
+        return take_best(frame_scores(pool, "least_confidence", box_uncertainties, self.aggregate), pool, budget)
 
 
-def box_doubts(detections: Detections) -> np.ndarray:
-    """(K,) one less the highest class probability of each box."""
+def box_uncertainties(detections: Detections) -> np.ndarray:
+    """(K,) one minus the highest class probability of each box."""
     return 1 - box_probabilities(detections).max(1)

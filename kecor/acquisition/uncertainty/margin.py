@@ -1,4 +1,4 @@
-"""Frames whose boxes' two likeliest classes are the closest."""
+"""Margin sampling."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from kecor.structures import Budget, Detections, FrameSet, Selection
 
 @ACQUISITIONS.register_module("margin")
 class Margin:
-    """Smallest margin of boxes first: the difference of their two highest class probabilities (Scheffer, Decomain and
-    Wrobel, "Active hidden Markov models for information extraction", IDA 2001).
+    """Select the frames whose boxes have the smallest margin between the two most probable classes.
 
-    Deviations: a frame has many boxes, so these are aggregated; what is aggregated is one less the margin, so that a
-    higher score means more doubt and a frame without boxes, of which there is nothing to doubt, scores 0. The
-    probabilities are those of :func:`~kecor.acquisition.uncertainty.measures.box_probabilities`.
+    Scheffer, Decomain and Wrobel, "Active hidden Markov models for information extraction", IDA 2001. Extended to
+    frames with several boxes by aggregating ``1 - margin``, so that higher scores mean more uncertainty. Probabilities
+    are those of :func:`~kecor.acquisition.uncertainty.measures.box_probabilities`.
 
     Args:
-        aggregation: how the doubts of a frame's boxes become one score: ``mean``, ``sum`` or ``max``; ``max`` goes by
-            the smallest margin in the frame.
+        aggregation: how the values of a frame's boxes are combined: ``mean``, ``sum`` or ``max`` (the smallest margin
+            of the frame). A frame without boxes scores 0.
+
+    Raises:
+        ConfigError: ``aggregation`` is unknown.
     """
 
     needs = frozenset({"detections"})
@@ -30,11 +32,11 @@ class Margin:
         self.aggregate = aggregation_named(aggregation)
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
-        """See :class:`~kecor.acquisition.base.Acquisition`. Frames of equal score stand in the order of their ids."""
-        return take_best(frame_scores(pool, "margin", narrowness, self.aggregate), pool, budget)
+        """See :class:`~kecor.acquisition.base.Acquisition`. Ties are broken by frame id."""
+        return take_best(frame_scores(pool, "margin", one_minus_margin, self.aggregate), pool, budget)
 
 
-def narrowness(detections: Detections) -> np.ndarray:
-    """(K,) one less the margin between the two highest class probabilities of each box."""
+def one_minus_margin(detections: Detections) -> np.ndarray:
+    """(K,) one minus the difference between the two highest class probabilities of each box."""
     highest = np.partition(box_probabilities(detections), -2, axis=1)[:, -2:]
     return 1 - (highest[:, 1] - highest[:, 0])

@@ -1,4 +1,4 @@
-"""How unsure a detector is of a frame: of its boxes, by their class distributions, and the mix of predicted classes."""
+"""Measures of uncertainty: class distributions of boxes, their entropies, and the class histogram of a frame."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from scipy.special import entr, expit, log_expit, softmax
 
-from kecor.acquisition.base import check_argument
+from kecor.acquisition.arguments import check_choice
 from kecor.errors import SelectionError
 from kecor.structures import Detections, FrameSet
 
@@ -18,7 +18,7 @@ def require_detections(frames: FrameSet, method_name: str) -> list[Detections]:
     """The detections of ``frames``.
 
     Raises:
-        SelectionError: the frames were filled without any.
+        SelectionError: the frames have no detections.
     """
     if len(frames) and not frames.detections:
         raise SelectionError(f"{method_name}: the pool carries no detections")
@@ -26,54 +26,55 @@ def require_detections(frames: FrameSet, method_name: str) -> list[Detections]:
 
 
 def box_probabilities(detections: Detections) -> np.ndarray:
-    """(K, classes) float64 class distribution of each box: :func:`class_probabilities` of its logits or, of a detector
-    that gives none, the score and what it lacks to 1.
+    """(K, classes) float64 class distribution of each box.
+
+    Computed from the logits by :func:`class_probabilities`; for a detector without logits it is (score, 1 - score).
 
     Raises:
-        SelectionError: a logit is not finite, or a score does not lie in [0, 1].
+        SelectionError: a logit is not finite, or a score is not in [0, 1].
     """
     if detections.logits is not None:
         result = class_probabilities(detections.logits)
     else:
-        result = _with_rest(np.asarray(detections.scores, np.float64))
+        result = _with_complement(np.asarray(detections.scores, np.float64))
     if not (result >= 0).all():
-        raise SelectionError("the class logits of a box are not finite, or its score does not lie in [0, 1]")
+        raise SelectionError("the class logits of a box are not finite, or its score is not in [0, 1]")
     return result
 
 
 def class_probabilities(logits: np.ndarray) -> np.ndarray:
-    """(..., classes) float64 class distributions of (..., classes) logits; of one class, (..., 2).
+    """(..., classes) float64 class distributions from (..., classes) logits; (..., 2) for a single class.
 
-    A detector's class outputs are independent sigmoids: their probabilities, normalised to sum 1, are the distribution,
-    so this is the doubt between classes, not between object and background. Of one class alone nothing but that second
-    doubt is known: its probability and what it lacks to 1 are taken.
+    The detectors' class outputs are independent sigmoids. Their probabilities, normalised to sum 1, are taken as the
+    distribution over classes given that the box is an object. With a single class there is no such distribution, so the
+    probabilities of object and background are returned.
     """
     logits = np.asarray(logits, np.float64)
     if logits.shape[-1] > 1:
-        return softmax(log_expit(logits), axis=-1)
-    return _with_rest(expit(logits[..., 0]))
+        return softmax(log_expit(logits), axis=-1)  # sigmoid(z_c) / sum_k sigmoid(z_k), without underflow
+    return _with_complement(expit(logits[..., 0]))
 
 
-def _with_rest(scores: np.ndarray) -> np.ndarray:
+def _with_complement(scores: np.ndarray) -> np.ndarray:
     return np.stack([scores, 1 - scores], -1)
 
 
 def box_entropies(detections: Detections) -> np.ndarray:
-    """(K,) entropy of each box's :func:`class distribution <box_probabilities>`.
+    """(K,) entropy in nats of the class distribution of each box (:func:`box_probabilities`).
 
     Raises:
-        SelectionError: a logit is not finite, or a score does not lie in [0, 1].
+        SelectionError: a logit is not finite, or a score is not in [0, 1].
     """
     return entr(box_probabilities(detections)).sum(1)
 
 
 def aggregation_named(name: str) -> Callable[[np.ndarray], float]:
-    """How values of a frame's boxes become one: ``mean``, ``sum`` or ``max``.
+    """The function that combines the values of a frame's boxes: ``mean``, ``sum`` or ``max``.
 
     Raises:
         ConfigError: ``name`` is none of these.
     """
-    check_argument("aggregation", name, name in AGGREGATIONS, f"one of {', '.join(AGGREGATIONS)}")
+    check_choice("aggregation", name, AGGREGATIONS)
     return AGGREGATIONS[name]
 
 
@@ -83,10 +84,10 @@ def frame_scores(
     per_box: Callable[[Detections], np.ndarray],
     aggregate: Callable[[np.ndarray], float],
 ) -> np.ndarray:
-    """(N,) ``aggregate`` of what ``per_box`` says of each frame's boxes; 0 for a frame without boxes.
+    """(N,) ``aggregate`` of the ``per_box`` values of each frame; 0 for a frame without boxes.
 
     Raises:
-        SelectionError: there are no detections, or ``per_box`` refuses those of a frame, which is named.
+        SelectionError: there are no detections, or ``per_box`` raised one; the message names the frame.
     """
     scores = np.zeros(len(frames))
     for i, detections in enumerate(require_detections(frames, method_name)):
@@ -99,16 +100,19 @@ def frame_scores(
 
 
 def class_entropy(detections: Sequence[Detections], absent_count_one: bool = False) -> np.ndarray:
-    """(N,) Shannon entropy in nats of the histogram of labels predicted in each frame; zero for a frame without boxes.
+    """(N,) Shannon entropy in nats of the histogram of predicted classes in each frame; 0 for a frame without boxes.
 
-    This is the label-conciseness term of CRB (Luo et al., ICLR 2023). ``absent_count_one`` gives classes without a box
-    in the frame a count of one, as the released code does; which classes there are is read off the logits' width or,
-    without logits, off the labels.
+    This is the label-conciseness term of CRB (Luo et al., ICLR 2023) and the entropy term of KECOR.
+
+    Args:
+        detections: of each frame. The number of classes is the width of the logits or, without logits, the highest
+            label plus one.
+        absent_count_one: count classes without a box in the frame once, as the authors' code does.
     """
     labels = [np.asarray(d.labels, np.int64) for d in detections]
-    seen = max((int(row.max()) + 1 for row in labels if len(row)), default=0)
+    highest = max((int(row.max()) + 1 for row in labels if len(row)), default=0)
     widths = (np.shape(d.logits)[1] for d in detections if d.logits is not None and len(d))
-    n_classes = max(seen, max(widths, default=0))
+    n_classes = max(highest, max(widths, default=0))
     counts = np.stack([np.bincount(row, minlength=n_classes) for row in labels]) if labels else np.zeros((0, 1))
     has_boxes = counts.sum(1, keepdims=True) > 0
     if absent_count_one:

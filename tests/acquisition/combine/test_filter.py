@@ -47,7 +47,7 @@ def test_the_same_method_twice_changes_nothing():
         ({}, "filter: give one of number and multiple"),
         ({"number": 3, "multiple": 2}, "filter: give one of"),
         ({"number": True}, r"acquisition\.number: .*got True"),
-        ({"multiple": 0.5}, r"acquisition\.multiple: expected a number from 1, got 0.5"),
+        ({"multiple": 0.5}, r"acquisition\.multiple: got 0.5; expected a number of at least 1"),
         ({"number": 2, "by": {"type": "none"}}, r"acquisition\.by\.type: unknown method 'none'"),
     ],
 )
@@ -57,5 +57,5 @@ def test_what_cannot_be_is_an_error(options, message):
 
 
 def test_the_first_method_must_give_scores():
-    with pytest.raises(SelectionError, match="random: gives no scores"):
+    with pytest.raises(SelectionError, match="random: returns no scores"):
         select(Budget(1), by={"type": "random"}, number=3)

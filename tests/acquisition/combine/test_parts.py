@@ -6,7 +6,7 @@ import pytest
 
 from kecor.acquisition import build_acquisition
 from kecor.acquisition.combine import parts as module
-from kecor.acquisition.combine.parts import Part, RowView, enough, take_rows
+from kecor.acquisition.combine.parts import Part, RowView, first_worth, take_rows
 from kecor.errors import ConfigError, SelectionError
 from kecor.ntk import RoiFrames
 from kecor.registry import ACQUISITIONS
@@ -83,15 +83,15 @@ def test_needs_are_those_of_all_parts(spy):
     [
         ({"type": "entropi"}, r"^acquisition\.then\.type: unknown method 'entropi'; did you mean 'entropy'"),
         ({"aggregation": "sum"}, r"^acquisition\.then\.type is missing"),
-        ({**ENTROPY, "agregation": "sum"}, r"^acquisition\.then\.agregation: entropy: .*did you mean 'aggregation'"),
+        ({**ENTROPY, "agregation": "sum"}, r"^acquisition\.then\.agregation: entropy has .*did you mean 'aggregation'"),
         ({**ENTROPY, "aggregation": "median"}, r"^acquisition\.then\.aggregation: .*'median'"),
         ({"type": "kecor", "sigma": 0}, r"^acquisition\.then\.sigma: .*got 0"),
         ({"type": "kecor", "kernel": "none"}, r"^acquisition\.then\.kernel\.type: got 'none'"),
         ({"type": "power"}, r"^acquisition\.then\.of is missing: power needs it"),
-        ({"type": "power", "of": {**CORESET, "x": 1}}, r"^acquisition\.then\.of\.x: coreset: there is no argument"),
+        ({"type": "power", "of": {**CORESET, "x": 1}}, r"^acquisition\.then\.of\.x: coreset has no argument"),
         ({"type": "weighted_sum", "methods": [ENTROPY, {}]}, r"^acquisition\.then\.methods\[1\]\.type is missing"),
-        ("entropy", r"^acquisition\.then: expected a section with a type, got 'entropy'"),
-        (None, r"^acquisition\.then: expected a section"),
+        ("entropy", r"^acquisition\.then: got 'entropy'; expected a section with a type"),
+        (None, r"^acquisition\.then: got None; expected a section"),
     ],
 )
 def test_what_is_wrong_in_a_part_is_named_from_the_outside_in(section, message):
@@ -100,7 +100,7 @@ def test_what_is_wrong_in_a_part_is_named_from_the_outside_in(section, message):
 
 
 def test_a_method_without_scores_cannot_be_built_on():
-    with pytest.raises(SelectionError, match="random: gives no scores"):
+    with pytest.raises(SelectionError, match="random: returns no scores"):
         Part(RANDOM, "of").scores(POOL, LABELLED, Budget(3), np.random.default_rng(0))
 
 
@@ -123,11 +123,11 @@ def test_scores_are_those_of_a_selection_for_which_nothing_is_picked(spy, monkey
 
 def test_enough_frames_to_use_up_the_budget():
     order, costs = np.array([3, 1, 0, 2, 4]), np.array([2.0, 9, 2, 2, 2])
-    assert enough(order, costs, Budget(4)).tolist() == [3, 1, 0]  # 1 is dearer than the budget
-    assert enough(order, costs, Budget(5), worth=6.0).tolist() == [3, 1, 0, 2]
-    assert enough(order, costs, Budget(4), count=4).tolist() == [3, 1, 0, 2]
-    assert enough(order, costs, Budget(99)).tolist() == [3, 1, 0, 2, 4]
-    assert enough(np.zeros(0, int), np.zeros(0), Budget(3)).tolist() == []
+    assert first_worth(order, costs, Budget(4)).tolist() == [3, 1, 0]  # 1 costs more than the budget
+    assert first_worth(order, costs, Budget(5), cost=6.0).tolist() == [3, 1, 0, 2]
+    assert first_worth(order, costs, Budget(4), count=4).tolist() == [3, 1, 0, 2]
+    assert first_worth(order, costs, Budget(99)).tolist() == [3, 1, 0, 2, 4]
+    assert first_worth(np.zeros(0, int), np.zeros(0), Budget(3)).tolist() == []
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_large_arrays_are_read_as_they_are_asked_for(then, monkeypatch, tmp_path
     )
     method = build_acquisition({"type": "subsample", "number": 15, "then": then})
     copied = method.select(on_disk, LABELLED, Budget(6), np.random.default_rng(0))
-    monkeypatch.setattr(module, "COPIED_BYTES", 0)
+    monkeypatch.setattr(module, "MAX_COPY_BYTES", 0)
     assert isinstance(take_rows(on_disk, np.arange(3)).feats["roi_features"], RowView)
     viewed = method.select(on_disk, LABELLED, Budget(6), np.random.default_rng(0))
     assert viewed.indices.tolist() == copied.indices.tolist()

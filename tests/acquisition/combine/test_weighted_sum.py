@@ -53,12 +53,12 @@ def test_weights_are_one_by_default_and_sums_can_be_nested():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (([],), r"acquisition\.methods: expected a list of sections, got \[\]"),
-        ((ENTROPY,), r"acquisition\.methods: expected a list"),
-        (([ENTROPY, "margin"],), r"acquisition\.methods\[1\]: expected a section"),
-        (([ENTROPY], [1, 2]), r"acquisition\.weights: expected a list of 1 numbers"),
-        (([ENTROPY, MARGIN], [1, "2"]), r"acquisition\.weights\[1\]: expected a number, got '2'"),
-        (([ENTROPY], None, "softmax"), r"acquisition\.normalise: expected one of rank, z, got 'softmax'"),
+        (([],), r"acquisition\.methods: got \[\]; expected a list of sections"),
+        ((ENTROPY,), r"acquisition\.methods: got .*; expected a list"),
+        (([ENTROPY, "margin"],), r"acquisition\.methods\[1\]: got 'margin'; expected a section"),
+        (([ENTROPY], [1, 2]), r"acquisition\.weights: got \[1, 2\]; expected a list of 1 numbers"),
+        (([ENTROPY, MARGIN], [1, "2"]), r"acquisition\.weights\[1\]: got '2'; expected a number"),
+        (([ENTROPY], None, "softmax"), r"acquisition\.normalise: got 'softmax'; expected one of: rank, z"),
     ],
 )
 def test_what_cannot_be_is_an_error(arguments, message):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kecor.acquisition import TypiClust, validate_selection
-from kecor.acquisition.diversity import typiclust as module
+from kecor.acquisition.diversity import clusters as module
 from kecor.errors import ConfigError, SelectionError
 from kecor.structures import Budget, FrameSet
 from tests.acquisition.diversity.test_coreset import points
@@ -94,7 +94,7 @@ def test_frames_alone_have_no_typicality():
 
 def test_what_cannot_be_is_an_error():
     assert TypiClust("embedding").needs == {"embedding"}
-    with pytest.raises(ConfigError, match=r"acquisition\.max_clusters: expected a whole number from 1, got 0"):
+    with pytest.raises(ConfigError, match=r"acquisition\.max_clusters: got 0; expected an integer of at least 1"):
         TypiClust(max_clusters=0)
     with pytest.raises(SelectionError, match="typiclust: the frames carry no 'embedding'"):
         select(FrameSet(["a"]), feature="embedding")

@@ -85,5 +85,5 @@ def test_frames_whose_boxes_scatter_come_first():
 
 
 def test_a_box_without_size_is_an_error():
-    with pytest.raises(SelectionError, match="size that is not above zero"):
+    with pytest.raises(SelectionError, match="size that is not above 0"):
         summed_variance(two(3, 8.0))

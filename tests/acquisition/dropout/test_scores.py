@@ -55,7 +55,7 @@ def test_without_scores_every_roi_counts_and_padding_is_not_looked_at():
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_part_of_a_large_pool_is_read_as_it_is(monkeypatch, name):
-    monkeypatch.setattr("kecor.acquisition.combine.parts.COPIED_BYTES", 0)
+    monkeypatch.setattr("kecor.acquisition.combine.parts.MAX_COPY_BYTES", 0)
     rows = np.array([4, 7, 2, 19])
     method = METHODS[name]()
     np.testing.assert_allclose(scores_of(method, take_rows(POOL, rows)), scores_of(method, POOL)[rows], rtol=1e-9)

@@ -107,7 +107,7 @@ def test_only_frames_that_can_be_paid_for_repel_others():
 
 def test_arguments_and_arrays_are_checked():
     for options in ({"dim": 0}, {"dim": 1.5}, {"dim": True}, {"from_labelled": "yes"}):
-        with pytest.raises(ConfigError, match=f"acquisition.{next(iter(options))}: expected"):
+        with pytest.raises(ConfigError, match=f"acquisition.{next(iter(options))}: got .*; expected"):
             Badge(**options)
     with pytest.raises(SelectionError, match="badge: the frames carry no 'roi_logits'"):
         select(FrameSet(["a"], {"roi_features": np.ones((1, 2, 3))}))

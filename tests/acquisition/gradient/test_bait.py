@@ -142,7 +142,7 @@ def test_the_answer_does_not_depend_on_the_features_units():
 
 def test_arguments_and_arrays_are_checked():
     for options in ({"dim": 0}, {"ridge": 0}, {"ridge": "1e-3"}, {"oversample": 0.5}):
-        with pytest.raises(ConfigError, match=f"acquisition.{next(iter(options))}: expected"):
+        with pytest.raises(ConfigError, match=f"acquisition.{next(iter(options))}: got .*; expected"):
             Bait(**options)
     with pytest.raises(SelectionError, match="bait: the frames carry no 'roi_logits'"):
         select(FrameSet(["a"], {"roi_features": np.ones((1, 2, 3))}))

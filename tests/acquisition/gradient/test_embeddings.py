@@ -139,5 +139,5 @@ def test_copies_are_those_a_plain_comparison_finds():
         np.testing.assert_array_equal(copies.marked, expected)
     assert copies.marked.sum() == 3 * 2 + 1 + 3  # 0 and 5 with two copies each, 62 alone, the zeros
     left = np.ones(len(vectors), bool)
-    np.testing.assert_array_equal(copies.fresh(left), ~expected)
-    np.testing.assert_array_equal(copies.fresh(expected), expected)
+    np.testing.assert_array_equal(copies.not_copies(left), ~expected)
+    np.testing.assert_array_equal(copies.not_copies(expected), expected)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kecor.acquisition import LeastConfidence
-from kecor.acquisition.uncertainty.least_confidence import box_doubts
+from kecor.acquisition.uncertainty.least_confidence import box_uncertainties
 from kecor.errors import ConfigError, SelectionError
 from kecor.structures import Budget, Detections, FrameSet
 from tests.acquisition.uncertainty.test_entropy import boxes, logit
@@ -12,9 +12,9 @@ from tests.acquisition.uncertainty.test_entropy import boxes, logit
 
 def test_a_box_is_doubted_by_what_its_likeliest_class_lacks():
     found = boxes([0, 0], logit([[0.6, 0.2, 0.2], [0.3, 0.3, 0.3]]))
-    np.testing.assert_allclose(box_doubts(found), [0.4, 2 / 3])
-    np.testing.assert_allclose(box_doubts(boxes([0, 0], scores=[0.8, 0.3])), [0.2, 0.3])  # no logits: yes or no
-    np.testing.assert_allclose(box_doubts(boxes([0], logit([[0.9]]))), [0.1])
+    np.testing.assert_allclose(box_uncertainties(found), [0.4, 2 / 3])
+    np.testing.assert_allclose(box_uncertainties(boxes([0, 0], scores=[0.8, 0.3])), [0.2, 0.3])  # no logits: yes or no
+    np.testing.assert_allclose(box_uncertainties(boxes([0], logit([[0.9]]))), [0.1])
 
 
 @pytest.mark.parametrize(

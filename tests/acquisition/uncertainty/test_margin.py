@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kecor.acquisition import Margin
-from kecor.acquisition.uncertainty.margin import narrowness
+from kecor.acquisition.uncertainty.margin import one_minus_margin
 from kecor.errors import SelectionError
 from kecor.structures import Budget, FrameSet
 from tests.acquisition.uncertainty.test_entropy import boxes, logit
@@ -12,8 +12,8 @@ from tests.acquisition.uncertainty.test_entropy import boxes, logit
 
 def test_the_margin_lies_between_the_two_likeliest_classes():
     found = boxes([0, 0], logit([[0.2, 0.6, 0.2], [0.3, 0.3, 0.3]]))
-    np.testing.assert_allclose(1 - narrowness(found), [0.4, 0], atol=1e-12)
-    np.testing.assert_allclose(1 - narrowness(boxes([0, 0], scores=[0.8, 0.3])), [0.6, 0.4])
+    np.testing.assert_allclose(1 - one_minus_margin(found), [0.4, 0], atol=1e-12)
+    np.testing.assert_allclose(1 - one_minus_margin(boxes([0, 0], scores=[0.8, 0.3])), [0.6, 0.4])
 
 
 def test_the_smallest_margins_come_first_and_frames_without_boxes_last():
