@@ -8,13 +8,12 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 
-from kecor.acquisition.base import check_argument, take_picks, within
+from kecor.acquisition.arguments import check_choice, check_number
+from kecor.acquisition.base import affordable, empty_selection, take_picks
 from kecor.acquisition.uncertainty.measures import class_entropy, require_detections
 from kecor.coding_rate import GreedyCodingRate, Pick
 from kecor.errors import SelectionError
-from kecor.ntk import diagnostics
-from kecor.ntk.build import KernelOptions, frame_kernel, frame_targets
-from kecor.ntk.pool_kernel import PoolKernel
+from kecor.ntk import KernelOptions, PoolKernel, diagnostics, frame_kernel, frame_targets
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet, Selection
 
@@ -55,7 +54,7 @@ class Kecor:
         class_entropy: ``shannon``, or ``released`` to count every absent class once, as the authors' code does.
         combine: ``additive``, or ``released`` to add the weighted entropy to the kernel's diagonal inside the
             determinant, as the authors' code does.
-        kernel: the kernel between frames: attributes of :class:`~kecor.ntk.build.KernelOptions` by name, or its type
+        kernel: the kernel between frames: attributes of :class:`~kecor.ntk.options.KernelOptions` by name, or its type
             alone.
 
     Raises:
@@ -74,11 +73,10 @@ class Kecor:
         kernel: str | Mapping[str, Any] = "ntk",
     ) -> None:
         self.options = KernelOptions.of(kernel)
-        check_argument("sigma", sigma, isinstance(sigma, (int, float)) and 0 < sigma < np.inf, "a number above zero")
-        is_weight = isinstance(entropy_weight, (int, float)) and 0 <= entropy_weight < np.inf
-        check_argument("entropy_weight", entropy_weight, is_weight, "a number not below zero")
-        check_argument("class_entropy", class_entropy, class_entropy in ("shannon", "released"), "shannon or released")
-        check_argument("combine", combine, combine in ("additive", "released"), "additive or released")
+        check_number("sigma", sigma, lambda v: v > 0, "a number above 0")
+        check_number("entropy_weight", entropy_weight, lambda v: v >= 0, "a number of at least 0")
+        check_choice("class_entropy", class_entropy, ("shannon", "released"))
+        check_choice("combine", combine, ("additive", "released"))
         self.sigma, self.entropy_weight, self.combine = sigma, entropy_weight, combine
         self.absent_count_one = class_entropy == "released"
 
@@ -94,7 +92,7 @@ class Kecor:
         """
         detections = require_detections(pool, "kecor")
         if len(pool) == 0:
-            return Selection(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+            return empty_selection()
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         order = np.argsort(pool.ids)  # the kernel lists frames by id
         entropy = class_entropy(detections, self.absent_count_one)[order]
@@ -125,7 +123,7 @@ def _run_search(search: GreedyCodingRate, costs: np.ndarray, budget: Budget) -> 
     picks: list[Pick] = []
 
     def steps() -> Iterator[tuple[int, float]]:
-        for pick in search.picks(within(costs, budget.amount, budget)):
+        for pick in search.picks(affordable(costs, budget)):
             picks.append(pick)
             yield pick.index, pick.gain
 

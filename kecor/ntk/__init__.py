@@ -1,7 +1,8 @@
 """Kernels between frames: the empirical neural tangent kernel of a proxy head, and simpler ones to compare with."""
 
-from kecor.ntk.build import KernelOptions, frame_kernel, frame_targets
+from kecor.ntk.build import frame_kernel, frame_targets
 from kecor.ntk.kernels import KERNELS, Kernel, build_kernel, represent_all
+from kecor.ntk.options import KernelOptions
 from kecor.ntk.pool_kernel import PoolKernel
 from kecor.ntk.proxy import ProxyFit, ProxyHead, fit_proxy
 from kecor.ntk.roi_frames import RoiFrames, Scaling

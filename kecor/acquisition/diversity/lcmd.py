@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from kecor.acquisition.base import take_picks, within
+from kecor.acquisition.base import affordable, empty_selection, take_picks
 from kecor.acquisition.diversity.distances import Cover, Distances, VectorDistances
 from kecor.coding_rate import TWIN_DISTANCE
 from kecor.errors import SelectionError
@@ -37,7 +37,7 @@ class LCMD:
     - Copies of a centre and frames without RoIs come last.
 
     Args:
-        kernel: the kernel between frames: attributes of :class:`~kecor.ntk.build.KernelOptions` by name, or its type
+        kernel: the kernel between frames: attributes of :class:`~kecor.ntk.options.KernelOptions` by name, or its type
             alone. Two defaults are the paper's: ``rank`` 512, the dimension of the gradient sketch, and ``normalise``
             false. With ``rank: null`` the kernel is exact, but the representations of the whole pool are computed again
             for every pick.
@@ -64,7 +64,7 @@ class LCMD:
                 diverged or learned nothing.
         """
         if len(pool) == 0:
-            return Selection(np.zeros(0, np.int64), np.zeros(0), np.zeros(0))
+            return empty_selection()
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         order, scores = np.argsort(pool.ids), np.empty(len(pool))
         costs = budget.costs(pool.n_boxes())[order]
@@ -77,7 +77,7 @@ class LCMD:
         except SelectionError as error:
             raise SelectionError(f"lcmd: {error}") from error
         scores[order] = np.sqrt(cover.near)
-        picks = cover.picks(within(costs, budget.amount, budget), lambda new: _farthest_of_largest(cover, new))
+        picks = cover.picks(affordable(costs, budget), lambda new: _farthest_of_largest(cover, new))
         taken, gains = take_picks(picks, costs, budget)
         return Selection(order[taken], gains, scores, diagnostics.fit_info(fit))
 
