@@ -1,4 +1,4 @@
-"""A LiDAR simulator: ray-cast scenes of roads, or real label files, written as a data set in the KITTI layout."""
+"""A LiDAR simulator: ray-casts random road scenes or replayed label files and writes them as data sets."""
 
 from kecor.simulation.dataset import write_dataset
 

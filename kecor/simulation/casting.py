@@ -1,4 +1,4 @@
-"""Ray casting against triangle meshes, through Open3D."""
+"""Ray casting against triangle meshes with Open3D."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from kecor.simulation.sensor import MAX_RANGE, Hits
 
 
 def open3d() -> ModuleType:
-    """The open3d module, imported when it is first needed: it takes a second.
+    """Import open3d on first use, because the import takes a second.
 
     Raises:
-        KecorError: it is not installed, or a library it needs is not; says what to run.
+        KecorError: open3d or a library it needs is not installed; names the command to run.
     """
     try:
         import open3d as module
     except ImportError as error:
         if "libusb" in str(error):
-            cure = "run `apt-get install libusb-1.0-0`"
+            fix = "run `apt-get install libusb-1.0-0`"
         else:
-            cure = "run `pip install open3d-cpu` (Open3D also needs `apt-get install libusb-1.0-0` on slim systems)"
-        raise KecorError(f"the simulator needs Open3D, which cannot be imported ({error}): {cure}") from error
+            fix = "run `pip install open3d-cpu` (Open3D also needs `apt-get install libusb-1.0-0` on slim systems)"
+        raise KecorError(f"the simulator needs Open3D, which cannot be imported ({error}); {fix}") from error
     return module
 
 
 class Caster:
-    """A mesh that rays can be cast at, on one thread: frames are simulated side by side."""
+    """Casts rays at a mesh. Single-threaded, because several frames are simulated in parallel processes."""
 
     def __init__(self, mesh: Mesh) -> None:
         self._o3d = open3d()
@@ -40,7 +40,7 @@ class Caster:
         return self._o3d.core.Tensor.from_numpy(np.ascontiguousarray(array, dtype))
 
     def first_hits(self, rays: np.ndarray) -> Hits:
-        """The first hit of each of the (R, 6) rays that hits something within range."""
+        """The first hit of each of the (R, 6) rays that hits the mesh within range."""
         answer = self._scene.cast_rays(self._tensor(rays, np.float32), nthreads=1)
         distance = answer["t_hit"].numpy()
         ray = np.flatnonzero(distance < MAX_RANGE)
@@ -53,7 +53,7 @@ class Caster:
         )
 
     def all_hits(self, rays: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Every hit of the (R, 6) rays, also behind others: row of the ray, row of the triangle, metres; (H,) each."""
+        """All hits of the (R, 6) rays, including hidden ones: (H,) rows of rays, rows of triangles and metres."""
         answer = self._scene.list_intersections(self._tensor(rays, np.float32), nthreads=1)
         ray, triangle = answer["ray_ids"].numpy().astype(np.int64), answer["primitive_ids"].numpy().astype(np.int64)
         distance = answer["t_hit"].numpy().astype(np.float64)

@@ -1,13 +1,13 @@
-"""From what the sensor sees of a scene to KITTI label lines.
+"""KITTI label lines of a simulated scene.
 
 Rules:
-    bbox: the object's mesh, projected and clipped to the image.
-    truncated: share of the unclipped projection's area outside the image.
-    occluded: by the share of the rays that hit the object when it is cast at alone, but hit something else first in
-        the whole scene: 0 below 15 %, 1 below 50 %, 2 above; 3 (unknown) when no ray hits it even alone.
-    An object with fewer than ``MIN_POINTS`` points becomes DontCare when part of it is in sight or it is too far for
-        the beams, and is left out when something hides it wholly or it is not in the image. Objects that
-        are replayed from a label file are always labelled.
+    bbox: projection of the object's mesh, clipped to the image.
+    truncated: share of the area of the unclipped projection that is outside the image.
+    occluded: share of the rays that would hit the object if nothing else were there, but hit something else first:
+        level 0 below 15 %, 1 below 50 %, 2 above; 3 (unknown) if no ray hits it even then.
+    An object with fewer than ``MIN_POINTS`` points becomes DontCare if part of it is visible or it is too far away for
+        the beams. It is left out if it is completely hidden or outside the image. Objects replayed from a label file
+        are always labelled.
 """
 
 from __future__ import annotations
@@ -22,37 +22,40 @@ from kecor.simulation.objects.meshes import Mesh
 from kecor.structures import wrap_angle
 
 MIN_POINTS = 3
+"""Points from which an object is labelled."""
 PARTLY, LARGELY = 0.15, 0.5
+"""Share of blocked rays from which an object is partly, and largely, occluded."""
 NEAR_PLANE = 0.5
-"""Metres of depth before which a mesh is cut: what is beside the camera has no projection."""
+"""Depth in metres at which meshes are clipped, because points beside the camera have no projection."""
 MIN_PIXELS = 2.0
+"""Width and height in pixels below which an object gets no label line."""
 
 
 @dataclass(frozen=True)
-class Sight:
-    """What the camera's part of the sweep holds of each of M objects.
+class Visibility:
+    """How much of each of M objects the sensor sees within the camera image.
 
     Attributes:
-        points: (M,) points returned.
-        visible: (M,) rays that hit it first.
-        alone: (M,) rays that would hit it if nothing else were there.
+        points: (M,) number of returned points.
+        visible: (M,) number of rays that hit the object first.
+        unoccluded: (M,) number of rays that would hit it if nothing else were there.
     """
 
     points: np.ndarray
     visible: np.ndarray
-    alone: np.ndarray
+    unoccluded: np.ndarray
 
     def occluded(self) -> np.ndarray:
-        """(M,) KITTI's occlusion level."""
-        blocked = 1 - self.visible / np.maximum(self.alone, 1)
+        """(M,) KITTI occlusion levels."""
+        blocked = 1 - self.visible / np.maximum(self.unoccluded, 1)
         level = np.digitize(blocked, [PARTLY, LARGELY])
-        return np.where(self.alone == 0, 3, level)
+        return np.where(self.unoccluded == 0, 3, level)
 
 
 def project(mesh: Mesh, calib: Calibration, image_size: tuple[int, int]) -> tuple[np.ndarray, float]:
-    """The (4,) clipped image box of a LiDAR-frame mesh and the share of the unclipped one outside the image.
+    """The (4,) image box of a LiDAR-frame mesh, clipped to the image, and the share of the unclipped box outside it.
 
-    A mesh of which nothing falls on the image has an empty box (right <= left or bottom <= top) and share 1.
+    A mesh outside the image has an empty box (right <= left or bottom <= top) and share 1.
     """
     rect = calib.lidar_to_rect(mesh.vertices)
     ahead = rect[:, 2] >= NEAR_PLANE
@@ -73,18 +76,18 @@ def label(
     names: np.ndarray,
     boxes: np.ndarray,
     meshes: list[Mesh],
-    sight: Sight,
+    visibility: Visibility,
     calib: Calibration,
     image_size: tuple[int, int],
 ) -> KittiObjects:
-    """The label lines of a random scene's objects, nearest first, then its DontCare regions."""
-    flat = [project(mesh, calib, image_size) for mesh in meshes]
-    bbox = np.array([f[0] for f in flat]).reshape(-1, 4)
-    truncated = np.array([f[1] for f in flat])
-    objects = _objects(names, boxes, bbox, truncated, sight, calib)
+    """The label lines of the objects of a random scene, nearest first, then its DontCare regions."""
+    projections = [project(mesh, calib, image_size) for mesh in meshes]
+    bbox = np.array([box for box, _ in projections]).reshape(-1, 4)
+    truncated = np.array([share for _, share in projections])
+    objects = _objects(names, boxes, bbox, truncated, visibility, calib)
     in_image = (bbox[:, 2:] - bbox[:, :2] >= MIN_PIXELS).all(1)
-    labelled = in_image & (sight.points >= MIN_POINTS)
-    regions = in_image & ~labelled & ((sight.visible > 0) | (sight.alone < MIN_POINTS))
+    labelled = in_image & (visibility.points >= MIN_POINTS)
+    regions = in_image & ~labelled & ((visibility.visible > 0) | (visibility.unoccluded < MIN_POINTS))
     order = np.argsort(np.hypot(boxes[:, 0], boxes[:, 1]), kind="stable")
     return join(objects.take(order[labelled[order]]), dont_care(bbox[order[regions[order]]]))
 
@@ -94,14 +97,14 @@ def _objects(
     boxes: np.ndarray,
     bbox: np.ndarray,
     truncated: np.ndarray,
-    sight: Sight,
+    visibility: Visibility,
     calib: Calibration,
 ) -> KittiObjects:
     dimensions, location, rotation = calib.boxes_to_camera(boxes)
     return KittiObjects(
         names=np.asarray(names, dtype=str),
         truncated=truncated,
-        occluded=sight.occluded().astype(np.int64),
+        occluded=visibility.occluded().astype(np.int64),
         alpha=wrap_angle(rotation - np.arctan2(location[:, 0], location[:, 2])),
         bbox=bbox,
         dimensions=dimensions,
@@ -112,12 +115,12 @@ def _objects(
 
 
 def relabel(
-    real: KittiObjects, meshes: list[Mesh], sight: Sight, calib: Calibration, image_size: tuple[int, int]
+    real: KittiObjects, meshes: list[Mesh], visibility: Visibility, calib: Calibration, image_size: tuple[int, int]
 ) -> KittiObjects:
-    """A real label file with truncation, occlusion, 2D box and alpha as simulated; its DontCare lines stay as they are.
+    """A real label file with simulated truncation, occlusion, 2D boxes and alpha; DontCare lines are unchanged.
 
-    ``meshes`` and ``sight`` speak of the lines that are not DontCare. A line whose mesh misses the image keeps its
-    2D box and truncation.
+    ``meshes`` and ``visibility`` belong to the lines other than DontCare. A line whose mesh is outside the image keeps
+    its 2D box and truncation.
     """
     regions = real.names == DONT_CARE
     objects = real.take(~regions)
@@ -127,13 +130,13 @@ def relabel(
         if (box[2:] > box[:2]).all():
             bbox[i], truncated[i] = box, share
     objects.bbox, objects.truncated = bbox, truncated
-    objects.occluded = sight.occluded().astype(np.int64)
+    objects.occluded = visibility.occluded().astype(np.int64)
     objects.alpha = wrap_angle(objects.rotation_y - np.arctan2(objects.location[:, 0], objects.location[:, 2]))
     return join(objects, real.take(regions))
 
 
 def dont_care(bbox: np.ndarray) -> KittiObjects:
-    """DontCare lines of (K, 4) image regions, with the fill values of KITTI's label files."""
+    """DontCare lines of (K, 4) image boxes, with the placeholder values of KITTI's label files."""
     rows = np.full((len(bbox), 15), -1.0)
     rows[:, 2] = rows[:, 13] = -10
     rows[:, 3:7] = bbox
@@ -143,6 +146,6 @@ def dont_care(bbox: np.ndarray) -> KittiObjects:
 
 
 def join(first: KittiObjects, second: KittiObjects) -> KittiObjects:
-    """The lines of both."""
+    """The lines of ``first``, then those of ``second``."""
     fields = vars(first)
     return KittiObjects(**{name: np.concatenate([fields[name], getattr(second, name)]) for name in fields})

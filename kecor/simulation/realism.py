@@ -1,4 +1,4 @@
-"""Simulated frames beside real ones: a table of numbers and a picture.
+"""Compares simulated frames with real ones in a table and a picture.
 
 python -m kecor.simulation.realism --real DIR --simulated DIR --replayed DIR --out docs/images/simulator.png
 """
@@ -21,21 +21,22 @@ from kecor.structures import Frame
 
 CLASSES = ("Car", "Pedestrian", "Cyclist")
 DISTANCES = np.array([5, 10, 15, 20, 30, 40, 50, 70])
-FEWEST = 5
-"""Cars a distance band needs for a number."""
+"""Edges of the distance bands in metres."""
+MIN_CARS = 5
+"""Cars that a distance band needs for a median."""
 
 
 @dataclass(frozen=True)
 class Counts:
-    """What a set of frames holds in the camera's view.
+    """Statistics of F frames with B boxes in the camera's view.
 
     Attributes:
-        points: (F,) points of each frame.
-        objects: (F,) boxes of each frame.
+        points: (F,) number of points in each frame.
+        objects: (F,) number of boxes in each frame.
         names: (B,) class of each box.
-        inside: (B,) points in it.
-        distance: (B,) metres from the sensor to its centre, on the ground.
-        clear: (B,) labelled as neither occluded nor truncated.
+        inside: (B,) number of points in each box.
+        distance: (B,) horizontal distance of each box from the sensor in metres.
+        clear: (B,) bool, whether the box is neither occluded nor truncated.
         intensity: mean intensity of all points.
     """
 
@@ -48,15 +49,15 @@ class Counts:
     intensity: float
 
     def points_in_clear_cars(self) -> np.ndarray:
-        """Median number of points in a clear car in each band of ``DISTANCES``; NaN where there are too few cars."""
+        """Median number of points in clear cars in each band of ``DISTANCES``; NaN for bands with too few cars."""
         cars = (self.names == "Car") & self.clear
         band = np.digitize(self.distance, DISTANCES)
         groups = [self.inside[cars & (band == i)] for i in range(1, len(DISTANCES))]
-        return np.array([np.median(g) if len(g) >= FEWEST else np.nan for g in groups])
+        return np.array([np.median(g) if len(g) >= MIN_CARS else np.nan for g in groups])
 
 
 def count(frames: Sequence[Frame]) -> Counts:
-    """The counts of labelled frames."""
+    """The statistics of labelled frames."""
     boxes = np.concatenate([f.boxes for f in frames])
     intensities = np.concatenate([f.points[:, 3] for f in frames])
     return Counts(
@@ -70,17 +71,17 @@ def count(frames: Sequence[Frame]) -> Counts:
     )
 
 
-def _range(values: np.ndarray) -> str:
+def _percentiles(values: np.ndarray) -> str:
     low, high = np.quantile(values, [0.05, 0.95])
     return f"{low:.0f} to {high:.0f}"
 
 
 def table(sets: dict[str, Counts]) -> str:
-    """A Markdown table with a column for each set."""
+    """A Markdown table with one column per data set."""
     rows: list[tuple[str, list[str]]] = [
         ("frames", [str(len(c.points)) for c in sets.values()]),
         ("points a frame, mean", [f"{c.points.mean():.0f}" for c in sets.values()]),
-        ("points a frame, 5 % to 95 %", [_range(c.points) for c in sets.values()]),
+        ("points a frame, 5 % to 95 %", [_percentiles(c.points) for c in sets.values()]),
         ("boxes a frame, mean (most)", [f"{c.objects.mean():.1f} ({c.objects.max()})" for c in sets.values()]),
         ("mean intensity", [f"{c.intensity:.2f}" for c in sets.values()]),
     ]
@@ -98,7 +99,7 @@ def table(sets: dict[str, Counts]) -> str:
 
 
 def draw(real: Frame, simulated: Frame, sets: dict[str, Counts], path: str | Path) -> None:
-    """Write a PNG: a real frame from above, a simulated one, and points in a clear car against distance."""
+    """Write a PNG: a real and a simulated frame from above, and the points in clear cars over distance."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -134,21 +135,21 @@ def _typical(frames: Sequence[Frame]) -> Frame:
 
 @main_guard
 def main() -> None:
-    """Compare data sets in the KITTI layout, named on the command line."""
+    """Compare data sets in the KITTI layout."""
     parser = argparse.ArgumentParser(
         prog="python -m kecor.simulation.realism",
-        description="Compare simulated frames with real ones: prints a table and draws a picture.",
+        description="Compare simulated frames with real ones: print a table and draw a picture.",
         epilog="example: python -m kecor.simulation.realism --real data/kitti --simulated data/simulated --out out.png",
     )
     parser.add_argument("--real", type=Path, required=True, help="a real data set in the KITTI layout")
-    parser.add_argument("--simulated", type=Path, required=True, help="simulated random scenes")
-    parser.add_argument("--replayed", type=Path, help="simulated replay of label files")
-    parser.add_argument("--split", default="trainval", help="split list of each set (default: %(default)s)")
+    parser.add_argument("--simulated", type=Path, required=True, help="a simulated data set of random scenes")
+    parser.add_argument("--replayed", type=Path, help="a simulated data set of replayed label files")
+    parser.add_argument("--split", default="trainval", help="split to compare (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="PNG file to write")
     args = parser.parse_args()
     roots = {"real": args.real, "simulated": args.simulated} | ({"replayed": args.replayed} if args.replayed else {})
     frames = {name: _frames(root, args.split) for name, root in roots.items()}
-    sets = {name: count(of) for name, of in frames.items()}
+    sets = {name: count(frames_of_set) for name, frames_of_set in frames.items()}
     print(table(sets))
     draw(_typical(frames["real"]), _typical(frames["simulated"]), sets, args.out)
     print(f"\npicture: {args.out}")

@@ -133,7 +133,7 @@ def test_replay_keeps_boxes_names_and_regions(layouts, tmp_path):
 
 
 def test_faulty_layout_folders_are_named(layouts, tmp_path):
-    with pytest.raises(DataError, match="holds 2 label files, 3 frames"):
+    with pytest.raises(DataError, match="contains 2 label files, but --frames asks for 3"):
         write_dataset(tmp_path / "a", 3, layouts=layouts, progress=False)
     with pytest.raises(DataError, match="no such folder"):
         write_dataset(tmp_path / "a", 1, layouts=tmp_path / "nowhere", progress=False)

@@ -7,7 +7,7 @@ from kecor.datasets.kitti.images import DEFAULT_IMAGE_SIZE
 from kecor.datasets.kitti.labels import DONT_CARE
 from kecor.ops import points_in_boxes
 from kecor.simulation.frames import CALIBRATION, sweep
-from kecor.simulation.labels import Sight, label, project
+from kecor.simulation.labels import Visibility, label, project
 from kecor.simulation.objects import clutter
 from kecor.simulation.objects.meshes import Surface, block
 from kecor.simulation.scenes.ground import Ground
@@ -23,20 +23,20 @@ def lawn(xy):
 
 
 def look(objects, clutter_meshes=(), seed=0):
-    """Points, label lines and sight of (name, x, y, heading, size) on flat ground."""
+    """Points, label lines and visibility of (name, x, y, heading, size) on flat ground."""
     site = Site(Ground(np.array([0.0, 0.0, -MOUNT_HEIGHT])))
     for name, x, y, heading, size in objects:
         assert site.add_object(name, x, y, heading, np.asarray(size))
     site.clutter.extend(clutter_meshes)
     rng = np.random.default_rng(seed)
     scene = finish(site, lawn, rng, full_sweep=False)
-    points, sight = sweep(scene, CALIBRATION, DEFAULT_IMAGE_SIZE, rng)
-    objects = label(scene.names, scene.boxes, scene.meshes, sight, CALIBRATION, DEFAULT_IMAGE_SIZE)
-    return points, objects, sight, scene
+    points, visibility = sweep(scene, CALIBRATION, DEFAULT_IMAGE_SIZE, rng)
+    objects = label(scene.names, scene.boxes, scene.meshes, visibility, CALIBRATION, DEFAULT_IMAGE_SIZE)
+    return points, objects, visibility, scene
 
 
 def test_points_of_a_car_lie_on_it():
-    points, objects, sight, scene = look([("Car", 15, 2, 0.4, CAR)])
+    points, objects, visibility, scene = look([("Car", 15, 2, 0.4, CAR)])
     assert objects.names.tolist() == ["Car"]
     assert objects.occluded.tolist() == [0]
     assert objects.truncated[0] == 0
@@ -44,7 +44,7 @@ def test_points_of_a_car_lie_on_it():
     grown = scene.boxes + np.array([0, 0, 0, 0.2, 0.2, 0.2, 0])
     assert (points_in_boxes(above_ground, grown) == 0).all()
     assert len(above_ground) > 200
-    assert sight.visible[0] == sight.alone[0] >= sight.points[0] > 0.6 * sight.visible[0]
+    assert visibility.visible[0] == visibility.unoccluded[0] >= visibility.points[0] > 0.6 * visibility.visible[0]
 
 
 def test_the_label_box_is_the_cars_box():
@@ -53,10 +53,10 @@ def test_the_label_box_is_the_cars_box():
 
 
 def test_a_car_behind_another_is_occluded():
-    _, objects, sight, _ = look([("Car", 12, 0, 0, CAR), ("Car", 24, 1.0, 0, CAR)])
+    _, objects, visibility, _ = look([("Car", 12, 0, 0, CAR), ("Car", 24, 1.0, 0, CAR)])
     assert objects.occluded[0] == 0
     assert objects.occluded[1] >= 1
-    assert sight.visible[1] < sight.alone[1]
+    assert visibility.visible[1] < visibility.unoccluded[1]
 
 
 def test_a_half_hidden_car_is_partly_and_a_mostly_hidden_one_largely_occluded():
@@ -103,8 +103,8 @@ def test_a_block_that_passes_the_camera_is_cut_before_it():
 
 
 def test_occlusion_levels_follow_the_blocked_share():
-    sight = Sight(points=np.zeros(5), visible=np.array([100, 80, 49, 0, 0]), alone=np.array([100, 100, 100, 100, 0]))
-    assert sight.occluded().tolist() == [0, 1, 2, 2, 3]
+    visible, unoccluded = np.array([100, 80, 49, 0, 0]), np.array([100, 100, 100, 100, 0])
+    assert Visibility(np.zeros(5), visible, unoccluded).occluded().tolist() == [0, 1, 2, 2, 3]
 
 
 def test_nothing_stands_in_anything_else():
@@ -113,7 +113,7 @@ def test_nothing_stands_in_anything_else():
     assert not site.add_object("Car", 22, 0.5, 0, CAR)
     assert not site.add_clutter(clutter.pole(np.random.default_rng(0)), 20.5, 0.2, 0)
     assert not site.add_object("Car", 2, 0, 0, CAR)  # the sensor's own vehicle
-    site.guarded = True
+    site.keep_visible = True
     assert not site.add_clutter(clutter.pole(np.random.default_rng(0)), 10, 0, 0)
     assert site.add_clutter(clutter.pole(np.random.default_rng(0)), 30, 0, 0)
 

@@ -1,1 +1,1 @@
-"""Meshes of what stands in a scene."""
+"""Meshes of the objects in a scene."""

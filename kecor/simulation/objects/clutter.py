@@ -1,4 +1,4 @@
-"""Meshes of what is never labelled: buildings, walls, plants, poles and street furniture. Each stands on z = 0."""
+"""Meshes of unlabelled things: buildings, walls, plants, poles and street furniture. Each stands on z = 0."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ BARK = Surface(0.2, loss=0.05)
 STEEL = Surface(0.3, loss=0.05)
 SIGN = Surface(0.9)
 BELOW = -0.6
-"""How far feet reach below the ground, so that nothing floats on a slope."""
+"""z of the foot of a mesh in metres: below the ground, so that nothing floats on a slope."""
 
 
 def _masonry(rng: np.random.Generator) -> Surface:
@@ -20,13 +20,13 @@ def _masonry(rng: np.random.Generator) -> Surface:
 
 
 def _upright(center: tuple[float, float], size: tuple[float, float, float], surface: Surface) -> Mesh:
-    """A box of ``size`` that reaches below the ground."""
+    """A box of ``size`` on the ground, extended below it."""
     height = size[2] - BELOW
     return block((*center, BELOW + height / 2), (size[0], size[1], height), surface)
 
 
 def building(rng: np.random.Generator, length: float) -> Mesh:
-    """A house along x: walls, a band of windows on each floor, bays or a porch that break the front."""
+    """A house along x: walls, a row of windows per floor, and sometimes bays or a porch."""
     depth, height = rng.uniform(7, 14), rng.uniform(3.5, 14)
     wall = _masonry(rng)
     parts = [_upright((0, 0), (length, depth, height), wall)]
@@ -40,7 +40,7 @@ def building(rng: np.random.Generator, length: float) -> Mesh:
 
 
 def wall(rng: np.random.Generator, length: float) -> Mesh:
-    """A garden wall, a board fence with gaps or a hedge along x."""
+    """A garden wall, a board fence with gaps or a hedge, along x."""
     height = rng.uniform(0.8, 2.2)
     kind = rng.random()
     if kind < 0.35:
@@ -52,14 +52,14 @@ def wall(rng: np.random.Generator, length: float) -> Mesh:
 
 
 def guard_rail(rng: np.random.Generator, length: float) -> Mesh:
-    """A crash barrier along x: a beam on posts."""
+    """A crash barrier along x: a rail on posts."""
     beam = block((0, 0, 0.6), (length, 0.08, 0.31), Surface(rng.uniform(0.3, 0.5), loss=0.05))
     posts = [_upright((x, 0), (0.1, 0.1, 0.7), STEEL) for x in np.arange(-length / 2 + 1, length / 2, 4.0)]
     return merge([beam, *posts])
 
 
 def tree(rng: np.random.Generator) -> Mesh:
-    """A trunk and a crown of leaves, or a conifer that reaches the ground."""
+    """A tree with a trunk and a crown of leaves, or a conifer with branches down to the ground."""
     height = rng.uniform(4, 11)
     if rng.random() < 0.2:
         crown = scatter(rng, (0, 0, height / 2), (1.3, 1.3, height / 2), 160, 0.5, LEAVES)
@@ -79,14 +79,14 @@ def thicket(rng: np.random.Generator, length: float) -> Mesh:
 
 
 def bush(rng: np.random.Generator) -> Mesh:
-    """A bush from knee to head height; a narrow one is easily taken for a person."""
+    """A bush 0.6 to 2.2 m high; a narrow one is easily mistaken for a person."""
     radius, height = rng.uniform(0.3, 1.5), rng.uniform(0.6, 2.2)
     count = int(40 + 60 * radius)
     return scatter(rng, (0, 0, height / 2), (radius, radius * rng.uniform(0.6, 1.2), height / 2), count, 0.3, LEAVES)
 
 
 def pole(rng: np.random.Generator) -> Mesh:
-    """A lamp post, a thin post with a traffic sign, or a traffic light."""
+    """A lamp post, a traffic sign or a traffic light."""
     kind = rng.random()
     if kind < 0.45:
         return tube((0, 0, BELOW), (0, 0, rng.uniform(4, 9)), rng.uniform(0.07, 0.14), STEEL)
@@ -98,7 +98,7 @@ def pole(rng: np.random.Generator) -> Mesh:
 
 
 def furniture(rng: np.random.Generator) -> Mesh:
-    """Small things of a person's or a bicycle's size: dustbins, bollards, cabinets, benches, parasols."""
+    """Street furniture of the size of a person or a bicycle: bin, bollard, cabinet, bench, column or parasol."""
     kind = rng.integers(6)
     cover = Surface(rng.uniform(0.1, 0.5), loss=0.03)
     if kind == 0:
@@ -117,7 +117,7 @@ def furniture(rng: np.random.Generator) -> Mesh:
 
 
 def bulk(rng: np.random.Generator) -> Mesh:
-    """Large things of about a car's size: skips, containers, bottle banks, stacks under a tarpaulin."""
+    """Bulky things of about the size of a car: containers, skips, bottle banks."""
     cover = Surface(rng.uniform(0.12, 0.5), loss=0.05)
     length, width, height = rng.uniform(1.4, 4.6), rng.uniform(1.1, 2.0), rng.uniform(1.0, 2.0)
     if rng.random() < 0.5:

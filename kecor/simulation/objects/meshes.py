@@ -1,4 +1,4 @@
-"""Triangle meshes with a surface, and the few primitives every simulated thing is built of."""
+"""Triangle meshes with surface properties, and the primitives that simulated objects are built of."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ Vector = Sequence[float] | np.ndarray
 
 
 class Surface(NamedTuple):
-    """What a laser sees of a material.
+    """Optical properties of a material.
 
     Attributes:
-        reflectivity: share of the light sent back at perpendicular incidence, [0, 1].
-        loss: share of rays that get no return, beyond what distance and incidence cost.
-        depth: standard deviation in metres of how far a ray gets into the surface (leaves, grass).
-        gloss: share of the light that is mirrored, so that it comes back at perpendicular incidence alone.
+        reflectivity: share of the light reflected at perpendicular incidence, in [0, 1].
+        loss: share of rays without a return, in addition to losses by distance and incidence.
+        depth: standard deviation in metres of how far rays penetrate the surface (leaves, grass).
+        gloss: share of the light that is reflected like a mirror, i.e. returns only near perpendicular incidence.
     """
 
     reflectivity: float
@@ -31,12 +31,12 @@ class Surface(NamedTuple):
 
 @dataclass(frozen=True)
 class Mesh:
-    """Triangles in metres.
+    """A triangle mesh in metres.
 
     Attributes:
         vertices: (V, 3) float64.
         triangles: (T, 3) int64 rows of ``vertices``.
-        surface: (T, 4) float64, the :class:`Surface` of each triangle.
+        surface: (T, 4) float64 :class:`Surface` of each triangle.
     """
 
     vertices: np.ndarray
@@ -52,17 +52,17 @@ class Mesh:
         )
 
     def scaled(self, factors: Vector) -> Mesh:
-        """The mesh with its axes stretched."""
+        """The mesh with its axes scaled by ``factors``."""
         return Mesh(self.vertices * np.asarray(factors), self.triangles, self.surface)
 
     def placed(self, x: float, y: float, z: float, heading: float = 0.0) -> Mesh:
-        """The mesh turned about +z by ``heading`` radians, then moved."""
+        """The mesh rotated about +z by ``heading`` radians, then translated."""
         c, s = np.cos(heading), np.sin(heading)
-        turn = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
-        return Mesh(self.vertices @ turn + [x, y, z], self.triangles, self.surface)
+        rotation = np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]])
+        return Mesh(self.vertices @ rotation + [x, y, z], self.triangles, self.surface)
 
     def fitted(self, size: Vector) -> Mesh:
-        """The mesh moved and stretched so that it fills a box of ``size`` (length, width, height) about the origin."""
+        """The mesh translated and scaled to fill a box of ``size`` (length, width, height) centred at the origin."""
         low, high = self.vertices.min(0), self.vertices.max(0)
         unit = (self.vertices - (low + high) / 2) / (high - low)
         return Mesh(unit * np.asarray(size), self.triangles, self.surface)
@@ -72,7 +72,7 @@ _COS, _SIN = np.cos(np.arange(6) * np.pi / 3), np.sin(np.arange(6) * np.pi / 3)
 
 
 def merge(meshes: Sequence[Mesh]) -> Mesh:
-    """One mesh of several, in their order."""
+    """Concatenates meshes into one, in their order."""
     starts = np.cumsum([0] + [len(m.vertices) for m in meshes])
     return Mesh(
         np.concatenate([m.vertices for m in meshes]),
@@ -82,7 +82,7 @@ def merge(meshes: Sequence[Mesh]) -> Mesh:
 
 
 def prism(lower: np.ndarray, upper: np.ndarray, surface: Surface) -> Mesh:
-    """The solid between two convex polygons of K corresponding corners, (K, 3) each."""
+    """The solid between two convex polygons with K corresponding corners, (K, 3) each."""
     count = len(lower)
     i = np.arange(count)
     j = (i + 1) % count
@@ -98,7 +98,7 @@ def block(center: Vector, size: Vector, surface: Surface) -> Mesh:
 
 
 def profile(outline: Sequence[tuple[float, float]], width: float, top_width: float, surface: Surface) -> Mesh:
-    """A convex (x, z) outline drawn out along y; the width goes from ``width`` at its foot to ``top_width``."""
+    """A convex (x, z) outline extruded along y; its width changes from ``width`` at the bottom to ``top_width``."""
     x, z = np.asarray(outline, np.float64).T
     share = (z - z.min()) / (z.max() - z.min())
     half = (width + (top_width - width) * share) / 2
@@ -107,7 +107,7 @@ def profile(outline: Sequence[tuple[float, float]], width: float, top_width: flo
 
 
 def tube(start: Vector, end: Vector, radius: float, surface: Surface, end_radius: float = 0) -> Mesh:
-    """A round bar of six sides between two points; ``end_radius`` 0 means the same radius at both ends."""
+    """A six-sided tube between two points; ``end_radius`` 0 means the same radius at both ends."""
     first, last = np.asarray(start, np.float64), np.asarray(end, np.float64)
     x, y, z = (last - first) / np.linalg.norm(last - first)
     across = np.array([y, -x, 0.0]) if abs(z) < 0.9 else np.array([0.0, z, -y])
@@ -118,7 +118,7 @@ def tube(start: Vector, end: Vector, radius: float, surface: Surface, end_radius
 
 
 def ellipsoid(center: Vector, radii: Vector, surface: Surface, rows: int = 5, sides: int = 8) -> Mesh:
-    """A ball of ``rows`` rings of ``sides`` corners, stretched to ``radii``."""
+    """An ellipsoid of ``rows`` rings with ``sides`` corners each."""
     polar = np.linspace(0.15, np.pi - 0.15, rows)
     angle = np.arange(sides) * 2 * np.pi / sides
     x = np.sin(polar)[:, None] * np.cos(angle)
@@ -133,14 +133,14 @@ def ellipsoid(center: Vector, radii: Vector, surface: Surface, rows: int = 5, si
 
 
 def hoop(center: Vector, radius: float, thickness: float, surface: Surface, sides: int = 12) -> Mesh:
-    """A wheel's rim and tyre in the x-z plane: a ring of ``sides`` bars."""
+    """A wheel in the x-z plane: a ring of ``sides`` tubes."""
     angle = np.arange(sides + 1) * 2 * np.pi / sides
     points = np.column_stack([np.cos(angle) * radius, np.zeros(sides + 1), np.sin(angle) * radius]) + center
     return merge([tube(a, b, thickness / 2, surface) for a, b in pairwise(points)])
 
 
 def scatter(rng: np.random.Generator, center: Vector, radii: Vector, count: int, size: float, surface: Surface) -> Mesh:
-    """``count`` small triangles of about ``size`` metres strewn through an ellipsoid: leaves and twigs."""
+    """``count`` random triangles of about ``size`` metres in an ellipsoid: leaves and twigs."""
     direction = rng.normal(size=(count, 3))
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     middle = direction * rng.uniform(0.3, 1, (count, 1)) ** (1 / 3) * radii + center

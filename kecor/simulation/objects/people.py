@@ -1,4 +1,4 @@
-"""Meshes of people on foot, seated and on bicycles: x forward, origin at the centre of the box they fill."""
+"""Meshes of pedestrians, seated people and cyclists: x forward, origin at the centre of the box they fill."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ STEEL = Surface(0.3, loss=0.1)
 TYRE = Surface(0.1, loss=0.1)
 
 
-def _at(x: float, y: float, z: float) -> np.ndarray:
+def _point(x: float, y: float, z: float) -> np.ndarray:
     return np.array([x, y, z])
 
 
@@ -20,76 +20,76 @@ def _cloth(rng: np.random.Generator) -> Surface:
 
 
 def _leg(hip: np.ndarray, knee: np.ndarray, foot: np.ndarray, cloth: Surface) -> list[Mesh]:
-    """Thigh, shin and a shoe."""
+    """Thigh, shin and shoe."""
     return [
         tube(hip, knee, 0.085, cloth, 0.065),
         tube(knee, foot, 0.06, cloth, 0.045),
-        tube(foot - _at(0.06, 0, 0), foot + _at(0.18, 0, -0.01), 0.045, Surface(0.1)),
+        tube(foot - _point(0.06, 0, 0), foot + _point(0.18, 0, -0.01), 0.045, Surface(0.1)),
     ]
 
 
 def _torso(hip: np.ndarray, neck: np.ndarray, shoulders: float, cloth: Surface) -> list[Mesh]:
-    """Trunk, shoulders and head; ``hip`` and ``neck`` are points on the body's middle line."""
+    """Trunk, shoulders and head; ``hip`` and ``neck`` are points on the body's axis."""
     up = (neck - hip) / np.linalg.norm(neck - hip)
     return [
         tube(hip - 0.05 * up, neck - 0.08 * up, 0.14, cloth, 0.17),
-        tube(neck - _at(0, shoulders / 2 - 0.05, 0.1), neck + _at(0, shoulders / 2 - 0.05, -0.1), 0.075, cloth),
-        ellipsoid(neck + 0.15 * up + _at(0.02, 0, 0), (0.1, 0.08, 0.135), SKIN),
+        tube(neck - _point(0, shoulders / 2 - 0.05, 0.1), neck + _point(0, shoulders / 2 - 0.05, -0.1), 0.075, cloth),
+        ellipsoid(neck + 0.15 * up + _point(0.02, 0, 0), (0.1, 0.08, 0.135), SKIN),
     ]
 
 
 def pedestrian(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
-    """A person of 1.75 m in mid-stride, arms swinging against the legs, some with a bag; stretched to ``size``."""
+    """A walking person with swinging arms, some with a bag, scaled to ``size`` (length, width, height)."""
     cloth, trousers = _cloth(rng), _cloth(rng)
     stride, swing = rng.uniform(0.12, 0.36), rng.uniform(0.1, 0.35)
-    hip, neck = _at(0.0, 0.0, 0.9), _at(rng.uniform(0.0, 0.06), 0.0, 1.47)
+    hip, neck = _point(0.0, 0.0, 0.9), _point(rng.uniform(0.0, 0.06), 0.0, 1.47)
     parts = _torso(hip, neck, 0.46, cloth)
     for side in (-1, 1):
-        start = _at(0.0, side * 0.1, 0.88)
-        foot = _at(side * stride - 0.04, side * 0.11, 0.05)
-        knee = (start + foot) / 2 + _at(0.05, 0, 0)
+        start = _point(0.0, side * 0.1, 0.88)
+        foot = _point(side * stride - 0.04, side * 0.11, 0.05)
+        knee = (start + foot) / 2 + _point(0.05, 0, 0)
         parts += _leg(start, knee, foot, trousers)
-        shoulder = neck + _at(0.0, side * 0.21, -0.1)
-        elbow = shoulder + _at(-side * swing / 2, side * 0.04, -0.28)
+        shoulder = neck + _point(0.0, side * 0.21, -0.1)
+        elbow = shoulder + _point(-side * swing / 2, side * 0.04, -0.28)
         parts += [
             tube(shoulder, elbow, 0.05, cloth),
-            tube(elbow, elbow + _at(0.1 - side * swing / 2, 0, -0.22), 0.04, SKIN),
+            tube(elbow, elbow + _point(0.1 - side * swing / 2, 0, -0.22), 0.04, SKIN),
         ]
     if rng.random() < 0.3:
-        parts.append(ellipsoid(neck + _at(-0.2, 0, -0.3), (0.13, 0.15, 0.22), _cloth(rng)))
+        parts.append(ellipsoid(neck + _point(-0.2, 0, -0.3), (0.13, 0.15, 0.22), _cloth(rng)))
     return merge(parts).fitted(size)
 
 
 def person_sitting(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
-    """A seated person with the hands in the lap, stretched to ``size``."""
+    """A seated person with the hands in the lap, scaled to ``size`` (length, width, height)."""
     cloth, trousers = _cloth(rng), _cloth(rng)
-    parts = _torso(_at(0.0, 0.0, 0.5), _at(0.02, 0.0, 1.05), 0.46, cloth)
+    parts = _torso(_point(0.0, 0.0, 0.5), _point(0.02, 0.0, 1.05), 0.46, cloth)
     for side in (-1, 1):
-        knee, foot = _at(0.42, side * 0.12, 0.5), _at(0.44, side * 0.12, 0.05)
-        parts += _leg(_at(0.0, side * 0.1, 0.48), knee, foot, trousers)
-        elbow = _at(0.02, side * 0.24, 0.68)
+        knee, foot = _point(0.42, side * 0.12, 0.5), _point(0.44, side * 0.12, 0.05)
+        parts += _leg(_point(0.0, side * 0.1, 0.48), knee, foot, trousers)
+        elbow = _point(0.02, side * 0.24, 0.68)
         parts += [tube((0.02, side * 0.2, 0.97), elbow, 0.05, cloth), tube(elbow, (0.3, side * 0.08, 0.6), 0.04, SKIN)]
     return merge(parts).fitted(size)
 
 
 def cyclist(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
-    """A rider bent over the bars of a bicycle of two hoops and a frame, stretched to ``size``."""
+    """A rider on a bicycle with two wheels and a frame, scaled to ``size`` (length, width, height)."""
     cloth, trousers = _cloth(rng), _cloth(rng)
-    rear, front, radius = _at(-0.52, 0.0, 0.34), _at(0.52, 0.0, 0.34), 0.33
-    saddle, bars, crank = _at(-0.2, 0.0, 0.93), _at(0.36, 0.0, 1.0), _at(-0.06, 0.0, 0.3)
+    rear, front, radius = _point(-0.52, 0.0, 0.34), _point(0.52, 0.0, 0.34), 0.33
+    saddle, bars, crank = _point(-0.2, 0.0, 0.93), _point(0.36, 0.0, 1.0), _point(-0.06, 0.0, 0.3)
     parts = [hoop(wheel, radius, 0.06, TYRE) for wheel in (rear, front)]
     ends = ((rear, crank), (rear, saddle), (saddle, crank), (crank, bars), (saddle, bars), (bars, front))
     parts += [tube(a, b, 0.025, STEEL) for a, b in ends]
-    parts.append(tube(bars - _at(0, 0.29, 0), bars + _at(0, 0.29, 0), 0.02, STEEL))
-    hip, neck = saddle + _at(0.0, 0.0, 0.06), _at(rng.uniform(-0.02, 0.2), 0.0, rng.uniform(1.4, 1.5))
+    parts.append(tube(bars - _point(0, 0.29, 0), bars + _point(0, 0.29, 0), 0.02, STEEL))
+    hip, neck = saddle + _point(0.0, 0.0, 0.06), _point(rng.uniform(-0.02, 0.2), 0.0, rng.uniform(1.4, 1.5))
     parts += _torso(hip, neck, 0.44, cloth)
     pedal = rng.uniform(0, np.pi)
     for side in (-1, 1):
-        foot = crank + 0.17 * side * _at(np.cos(pedal), 0.0, np.sin(pedal)) + _at(0, side * 0.11, 0.02)
-        start = hip + _at(0.0, side * 0.1, -0.04)
-        knee = (start + foot) / 2 + _at(0.19, 0, 0.04)
+        foot = crank + 0.17 * side * _point(np.cos(pedal), 0.0, np.sin(pedal)) + _point(0, side * 0.11, 0.02)
+        start = hip + _point(0.0, side * 0.1, -0.04)
+        knee = (start + foot) / 2 + _point(0.19, 0, 0.04)
         parts += _leg(start, knee, foot, trousers)
-        shoulder, grip = neck + _at(0.0, side * 0.2, -0.1), bars + _at(0, side * 0.25, 0.03)
-        elbow = (shoulder + grip) / 2 + _at(-0.03, side * 0.04, -0.08)
+        shoulder, grip = neck + _point(0.0, side * 0.2, -0.1), bars + _point(0, side * 0.25, 0.03)
+        elbow = (shoulder + grip) / 2 + _point(-0.03, side * 0.04, -0.08)
         parts += [tube(shoulder, elbow, 0.05, cloth), tube(elbow, grip, 0.04, cloth)]
     return merge(parts).fitted(size)

@@ -1,4 +1,4 @@
-"""Which mesh stands for which class of label, and how large the things of a class are."""
+"""The mesh and the size distribution of each label class."""
 
 from __future__ import annotations
 
@@ -25,13 +25,14 @@ SIZES = {
     "Person_sitting": ((0.80, 0.59, 1.27), (0.22, 0.08, 0.11)),
     "Cyclist": ((1.76, 0.60, 1.74), (0.18, 0.12, 0.09)),
 }
-"""Mean and standard deviation of (length, width, height) in metres over all 7,481 KITTI training label files."""
+"""Mean and standard deviation of (length, width, height) in metres, over all 7,481 KITTI training label files."""
 
 
 def random_size(name: str, rng: np.random.Generator) -> np.ndarray:
-    """(3,) length, width, height of a thing of class ``name``: normal about KITTI's mean, cut at two deviations.
+    """(3,) random length, width and height of an object of class ``name``: normal with KITTI's mean and standard
+    deviation, clipped at two deviations.
 
-    Length, width and height share half of their variance, because long cars tend to be wide and high as well.
+    Half of the variance is common to length, width and height, because long cars tend to be wide and high as well.
     """
     mean, deviation = np.array(SIZES[name])
     spread = np.sqrt(0.5) * rng.normal() + np.sqrt(0.5) * rng.normal(size=3)
@@ -39,7 +40,7 @@ def random_size(name: str, rng: np.random.Generator) -> np.ndarray:
 
 
 def object_mesh(name: str, box: np.ndarray, rng: np.random.Generator) -> Mesh:
-    """A mesh that fills ``box`` (7,) in the LiDAR frame. A class without a shape of its own becomes a trailer."""
+    """A mesh that fills ``box`` (7,) in the LiDAR frame. Classes without a builder, such as Misc, become a trailer."""
     x, y, z, length, width, height, heading = np.asarray(box, np.float64)
     mesh = BUILDERS.get(name, vehicles.trailer)((length, width, height), rng)
     return mesh.placed(x, y, z, heading)

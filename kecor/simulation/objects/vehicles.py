@@ -1,6 +1,8 @@
-"""Meshes of motor vehicles that fill the label box they are made for: x forward, origin at the box centre."""
+"""Meshes of motor vehicles: x forward, origin at the centre of the box they fill."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
@@ -11,8 +13,6 @@ RUBBER = Surface(0.08, loss=0.1)
 PLATE = Surface(0.95)
 METAL = Surface(0.4, loss=0.05)
 
-# Side views as shares of length (1 front .. 0 rear): foot of the windscreen, its head, head of the rear window, its
-# foot; then the height of the bonnet and of the boot as shares of the height.
 CAR_STYLES = (
     (0.70, 0.53, 0.12, 0.03, 0.62, 0.64),  # hatchback
     (0.72, 0.55, 0.30, 0.14, 0.61, 0.66),  # saloon
@@ -20,16 +20,18 @@ CAR_STYLES = (
     (0.74, 0.58, 0.08, 0.02, 0.64, 0.66),  # off-roader
     (0.82, 0.62, 0.06, 0.01, 0.58, 0.62),  # people carrier
 )
+"""Side views of cars. As shares of the length, from 0 at the rear to 1 at the front: bottom and top of the windscreen,
+top and bottom of the rear window. As shares of the height: bonnet and boot."""
 
 
 def _paint(rng: np.random.Generator) -> Surface:
-    """Coats from light to black; a black one loses many rays at a slant."""
+    """Car paint, from light to black; dark paint loses more rays."""
     reflectivity = rng.choice([0.55, 0.42, 0.3, 0.12], p=[0.3, 0.3, 0.2, 0.2]) * rng.uniform(0.8, 1.2)
     return Surface(reflectivity, loss=float(np.clip(0.18 - 0.3 * reflectivity, 0.02, 0.2)), gloss=0.8)
 
 
 def _wheels(length: float, width: float, radius: float, axles: tuple[float, ...]) -> list[Mesh]:
-    """Wheels on each axle (shares of the length from the rear), standing on z = 0, flush with the sides."""
+    """Wheels on z = 0, flush with the sides; ``axles`` are shares of the length from the rear."""
     parts = []
     for axle in axles:
         for side in (-1, 1):
@@ -39,11 +41,12 @@ def _wheels(length: float, width: float, radius: float, axles: tuple[float, ...]
 
 
 def _plates(length: float, height: float) -> list[Mesh]:
+    """Number plates at the front and rear."""
     return [block(((side * length / 2) * 0.99, 0, height), (0.04, 0.5, 0.11), PLATE) for side in (-1, 1)]
 
 
 def car(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
-    """A passenger car of ``size`` (length, width, height): body, glass cabin, roof, wheels, number plates."""
+    """A passenger car of ``size`` (length, width, height): body, glass cabin, roof, wheels and number plates."""
     length, width, height = size
     shares = np.array(CAR_STYLES[rng.integers(len(CAR_STYLES))]) + rng.normal(scale=0.012, size=6)
     screen_foot, screen_head, rear_head, rear_foot, bonnet, boot = shares
@@ -84,8 +87,10 @@ def car(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
     return merge(parts).fitted(size)
 
 
-def _pillars(x, shares: np.ndarray, belt: float, top: float, width: float, paint: Surface) -> list[Mesh]:
-    """The bars between the windows, which return rays where the glass does not."""
+def _pillars(
+    x: Callable[[float], float], shares: np.ndarray, belt: float, top: float, width: float, paint: Surface
+) -> list[Mesh]:
+    """The pillars between the windows, which return rays where glass does not; ``x`` maps a share of the length."""
     screen_foot, screen_head, rear_head, rear_foot = shares[:4]
     middle = (screen_head + rear_head) / 2
     pairs = ((screen_foot, screen_head), (middle, middle), (rear_foot, rear_head))
@@ -97,7 +102,7 @@ def _pillars(x, shares: np.ndarray, belt: float, top: float, width: float, paint
 
 
 def van(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
-    """A delivery van or minibus: one tall body with a short, slanted nose, a screen and sometimes side windows."""
+    """A delivery van or minibus: a tall body with a short sloping nose, a windscreen and side windows."""
     length, width, height = size
     paint = _paint(rng)
     nose, belt = rng.uniform(0.1, 0.2) * length, rng.uniform(0.46, 0.54) * height
@@ -126,7 +131,7 @@ def van(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
 
 
 def truck(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
-    """A lorry: cab, gap, cargo box on a frame, three axles."""
+    """A lorry: cab, cargo box on a frame, three axles."""
     length, width, height = size
     cab = float(np.clip(rng.uniform(1.7, 2.3), 0.2 * length, 0.4 * length))
     cab_height = height * rng.uniform(0.72, 0.92)
@@ -151,7 +156,7 @@ def truck(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
 
 
 def tram(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
-    """A tram or bus: a long body with rounded ends and a band of windows on each side."""
+    """A tram or bus: a long body with rounded ends and a row of windows on each side."""
     length, width, height = size
     paint = _paint(rng)
     end, foot = length / 2, 0.06 * height
@@ -173,7 +178,7 @@ def tram(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
 
 
 def trailer(size: tuple[float, float, float], rng: np.random.Generator) -> Mesh:
-    """What KITTI calls Misc: a trailer with a drawbar, of any proportions."""
+    """A trailer with a drawbar, for KITTI's class Misc."""
     length, width, height = size
     cover = Surface(rng.uniform(0.2, 0.5), loss=0.03)
     bar = 0.18 * length

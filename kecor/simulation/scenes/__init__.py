@@ -1,1 +1,1 @@
-"""Scenes: random ones and replayed label files."""
+"""Random scenes and scenes replayed from label files."""

@@ -1,4 +1,4 @@
-"""The ground: a plane with a gentle swell, drawn to the feet of the things that stand on it."""
+"""The ground: a plane with gentle waves that passes through the bottoms of given objects."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ ASPHALT = Surface(0.36)
 PAVING = Surface(0.42)
 GRASS = Surface(0.42, loss=0.05, depth=0.12)
 STEP = 2.0
+"""Edge length of the ground mesh in metres."""
 REACH = 4.0
-"""Metres about a foot within which the ground is drawn to it."""
+"""Standard deviation in metres of the weight with which the ground is adjusted around a foot point."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Ground:
     Attributes:
         plane: (3,) a, b, c of z = a x + b y + c.
         waves: (W, 4) wave vector in x and y (rad/m), phase, height in metres.
-        feet: (F, 3) points the ground is drawn to.
+        feet: (F, 3) points that the ground is adjusted to pass through.
     """
 
     plane: np.ndarray
@@ -33,21 +34,22 @@ class Ground:
     feet: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
 
     def height(self, xy: np.ndarray) -> np.ndarray:
-        """(N,) z under (N, 2) places."""
+        """(N,) z at (N, 2) positions."""
         xy = np.asarray(xy, np.float64).reshape(-1, 2)
-        z = self._swell(xy)
+        z = self._waves(xy)
         if len(self.feet):
-            off = self.feet[:, 2] - self._swell(self.feet[:, :2])
+            off = self.feet[:, 2] - self._waves(self.feet[:, :2])
             near = np.exp(-((xy[:, None] - self.feet[None, :, :2]) ** 2).sum(-1) / (2 * REACH**2))
             z = z + (near @ off) / np.maximum(near.sum(1), 1.0)
         return z
 
-    def _swell(self, xy: np.ndarray) -> np.ndarray:
+    def _waves(self, xy: np.ndarray) -> np.ndarray:
+        """(N,) z of the plane and its waves."""
         phase = xy @ self.waves[:, :2].T + self.waves[:, 2]
         return xy @ self.plane[:2] + self.plane[2] + np.sin(phase) @ self.waves[:, 3]
 
     def mesh(self, surface_at: Callable[[np.ndarray], np.ndarray], full_sweep: bool) -> Mesh:
-        """A grid of triangles to 84 m; ``surface_at`` maps (T, 2) places to their (T, 4) surface."""
+        """A grid of triangles out to 84 m; ``surface_at`` maps (T, 2) positions to (T, 4) surfaces."""
         xs = np.arange(-84.0 if full_sweep else 0.0, 84.1, STEP)
         ys = np.arange(-84.0, 84.1, STEP)
         x, y = np.meshgrid(xs, ys, indexing="ij")
@@ -60,13 +62,13 @@ class Ground:
 
 
 def random_ground(rng: np.random.Generator) -> Ground:
-    """A slope of about one per cent and three waves of 15 to 60 m length and a few centimetres."""
+    """A slope of about one per cent with three waves of 15 to 60 m length and a few centimetres amplitude."""
     slope = rng.normal(scale=0.01, size=2)
-    length, way = rng.uniform(15, 60, 3), rng.uniform(0, 2 * np.pi, 3)
+    length, direction = rng.uniform(15, 60, 3), rng.uniform(0, 2 * np.pi, 3)
     waves = np.column_stack(
         [
-            2 * np.pi / length * np.cos(way),
-            2 * np.pi / length * np.sin(way),
+            2 * np.pi / length * np.cos(direction),
+            2 * np.pi / length * np.sin(direction),
             rng.uniform(0, 2 * np.pi, 3),
             rng.uniform(0, 0.04, 3),
         ]
@@ -75,10 +77,10 @@ def random_ground(rng: np.random.Generator) -> Ground:
 
 
 def fitted_ground(feet: np.ndarray) -> Ground:
-    """The ground under (F, 3) feet: a robust plane, then drawn to each foot.
+    """The ground under (F, 3) foot points: a robust plane, adjusted around each foot point.
 
-    The plane also passes near the road under the sensor (weight of four feet), so that few or distant feet cannot
-    tilt it; feet that are off by more than 0.3 m lose weight as in Cauchy's M-estimator.
+    The fit includes four points on the road under the sensor, so that few or distant foot points cannot tilt the plane.
+    It is an M-estimator with Cauchy weights of scale 0.3 m.
     """
     own = np.array([[x, y, -MOUNT_HEIGHT] for x in (0.0, 8.0) for y in (-2.0, 2.0)])
     points = np.concatenate([own, np.asarray(feet, np.float64).reshape(-1, 3)])

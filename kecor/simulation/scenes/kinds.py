@@ -1,4 +1,4 @@
-"""The kinds of scene the simulator draws from: common ones repeat themselves, rare ones hold what is worth a label."""
+"""The kinds of scene: common kinds look alike, rare kinds contain the frames that are worth labelling."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Kind:
-    """The averages of one kind of scene.
+    """The parameters of one kind of scene.
 
     Attributes:
-        weight: how often it is drawn.
-        half_width: metres from the road's middle line to its edge.
+        weight: relative frequency.
+        half_width: metres from the centre line of the road to its edge.
         vehicles: mean number of moving vehicles.
         large: share of vans and trucks among vehicles.
-        parked: share of the slots along the kerbs that are taken.
-        rows: rows of cars parked side by side, on either side of the road.
-        walkers: mean number of people on foot.
+        parked: share of occupied parking spaces along the kerbs.
+        rows: rows of perpendicular parking spaces on each side of the road.
+        walkers: mean number of pedestrians.
         riders: mean number of cyclists.
-        roaming: people walk and ride anywhere, not along the road.
-        built: share of houses and walls among what lines the road.
-        setback: metres from the road's edge to what lines it.
-        things: mean number of small things (poles, furniture) on each side.
-        plants: mean number of trees and bushes on each side, before what lines the road.
-        rails: crash barriers on both sides.
-        crossing: chance of a side road with crossing traffic.
-        bend: standard deviation of the road's curvature in 1/m.
+        roaming: pedestrians and cyclists move anywhere instead of along the road.
+        built: share of houses and walls among the roadside buildings and plants.
+        setback: metres from the edge of the road to the roadside buildings and plants.
+        things: mean number of poles and pieces of street furniture on each side.
+        plants: mean number of additional trees and bushes on each side.
+        rails: whether there are crash barriers on both sides.
+        crossing: probability of a side road with crossing traffic.
+        bend: standard deviation of the curvature of the road in 1/m.
     """
 
     weight: float
@@ -69,7 +69,7 @@ KINDS = {
 
 
 def draw_kind(rng: np.random.Generator) -> Kind:
-    """A kind of scene, as often as its weight says."""
+    """Draw a kind of scene with probability proportional to its weight."""
     kinds = list(KINDS.values())
     weights = np.array([kind.weight for kind in kinds])
     return kinds[rng.choice(len(kinds), p=weights / weights.sum())]

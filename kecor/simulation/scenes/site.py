@@ -1,4 +1,4 @@
-"""The site of a scene: the road, the ground, and what already stands where."""
+"""A scene under construction: the road, the ground, and the things placed so far."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from kecor.simulation.scenes.ground import Ground
 from kecor.structures import wrap_angle
 
 EGO = np.array([1.0, 0.0, -1.0, 8.0, 2.2, 1.5, 0.0])
-"""(7,) the box of the vehicle that carries the sensor, with a gap ahead of it."""
+"""(7,) box of the vehicle that carries the sensor, with some space ahead of it."""
 
 
 @dataclass(frozen=True)
 class Road:
-    """A road of constant curvature that the sensor's vehicle is on.
+    """The road of the sensor's vehicle, with constant curvature.
 
     Attributes:
-        yaw: heading in radians at the sensor.
-        curvature: 1 / radius in 1/m, left positive.
-        lateral: metres of the sensor left of the middle line (negative: right).
+        yaw: heading of the road at the sensor in radians.
+        curvature: 1 / radius in 1/m, positive to the left.
+        lateral: position of the sensor left of the centre line in metres; negative to the right.
     """
 
     yaw: float = 0.0
@@ -31,7 +31,7 @@ class Road:
     lateral: float = 0.0
 
     def place(self, along: float, left: float) -> tuple[float, float, float]:
-        """x, y and the road's heading at ``along`` metres ahead and ``left`` of the middle line."""
+        """x, y and the heading of the road at ``along`` metres ahead and ``left`` metres left of the centre line."""
         heading = self.yaw + self.curvature * along
         bend = self.curvature * along**2 / 2
         sideways = bend - self.lateral
@@ -39,8 +39,8 @@ class Road:
         y = along * np.sin(self.yaw) + sideways * np.cos(self.yaw) + left * np.cos(heading)
         return float(x), float(y), float(heading)
 
-    def left_of_middle(self, xy: np.ndarray) -> np.ndarray:
-        """(N,) metres left of the middle line of (N, 2) places, to first order in the curvature."""
+    def left_of_centre(self, xy: np.ndarray) -> np.ndarray:
+        """(N,) metres left of the centre line of (N, 2) positions, to first order in the curvature."""
         along = xy[:, 0] * np.cos(self.yaw) + xy[:, 1] * np.sin(self.yaw)
         across = xy[:, 1] * np.cos(self.yaw) - xy[:, 0] * np.sin(self.yaw)
         return across + self.lateral - self.curvature * along**2 / 2
@@ -48,15 +48,15 @@ class Road:
 
 @dataclass
 class Site:
-    """A scene being built. Objects and clutter are added where nothing stands yet.
+    """A scene under construction. Objects and clutter are only added where there is free space.
 
     Attributes:
-        ground: gives everything its height.
+        ground: the ground that everything stands on.
         names: class names of the objects.
         boxes: (7,) LiDAR-frame box of each object.
-        clutter: meshes of all that is not labelled, the ground excepted.
+        clutter: meshes of the unlabelled things, without the ground.
         taken: (7,) footprints of objects and clutter.
-        guarded: whether clutter may not stand in the line of sight to an object.
+        keep_visible: refuse clutter in the line of sight to an object.
     """
 
     ground: Ground
@@ -64,10 +64,10 @@ class Site:
     boxes: list[np.ndarray] = field(default_factory=list)
     clutter: list[Mesh] = field(default_factory=list)
     taken: list[np.ndarray] = field(default_factory=lambda: [EGO])
-    guarded: bool = False
+    keep_visible: bool = False
 
     def add_object(self, name: str, x: float, y: float, heading: float, size: np.ndarray, gap: float = 0.25) -> bool:
-        """Stand an object on the ground unless something is within ``gap`` metres; whether it was done."""
+        """Place an object on the ground if nothing is within ``gap`` metres; return whether it was placed."""
         z = self.ground.height(np.array([[x, y]]))[0] + size[2] / 2
         box = np.array([x, y, z, *size, wrap_angle(heading)])
         if not self._free(box, gap):
@@ -78,35 +78,35 @@ class Site:
         return True
 
     def add_clutter(self, mesh: Mesh, x: float, y: float, heading: float, gap: float = 0.1) -> bool:
-        """Stand a mesh whose foot is at z = 0 on the ground unless something is in its way; whether it was done."""
+        """Place a mesh that stands on z = 0 on the ground if the space is free; return whether it was placed."""
         low, high = mesh.vertices.min(0), mesh.vertices.max(0)
         middle, size = (low + high) / 2, high - low
         c, s = np.cos(heading), np.sin(heading)
         centre = (x + c * middle[0] - s * middle[1], y + s * middle[0] + c * middle[1])
         box = np.array([*centre, 0.0, *np.maximum(size, 0.05), heading])
-        if not self._free(box, gap) or (self.guarded and self._hides(box)):
+        if not self._free(box, gap) or (self.keep_visible and self._blocks_view(box)):
             return False
         self.clutter.append(mesh.placed(x, y, self.ground.height(np.array([[x, y]]))[0], heading))
         self.taken.append(box)
         return True
 
     def _free(self, box: np.ndarray, gap: float) -> bool:
-        grown = box.copy()
-        grown[3:5] += 2 * gap
-        return not (iou_bev(grown[None], np.array(self.taken)) > 0).any()
+        enlarged = box.copy()
+        enlarged[3:5] += 2 * gap
+        return not (iou_bev(enlarged[None], np.array(self.taken)) > 0).any()
 
-    def _hides(self, box: np.ndarray) -> bool:
-        """Whether the footprint lies before an object, seen from the sensor."""
+    def _blocks_view(self, box: np.ndarray) -> bool:
+        """Whether a footprint is in front of an object, seen from the sensor."""
         if not self.boxes:
             return False
-        low, high, near = _bearing(box[None])
-        lows, highs, nears = _bearing(np.array(self.boxes))
+        low, high, near = _azimuths(box[None])
+        lows, highs, nears = _azimuths(np.array(self.boxes))
         overlap = (wrap_angle(lows - high) < 0) & (wrap_angle(highs - low) > 0)
         return bool((overlap & (near < nears + 2.0)).any())
 
 
-def _bearing(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Least and greatest azimuth, and least distance, of the corners of (M, 7) footprints, (M,) each."""
+def _azimuths(boxes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(M,) smallest and largest azimuth and smallest distance of the corners of (M, 7) boxes."""
     corner = bev_corners(boxes)
     middle = np.arctan2(boxes[:, 1], boxes[:, 0])
     off = wrap_angle(np.arctan2(corner[..., 1], corner[..., 0]) - middle[:, None])
