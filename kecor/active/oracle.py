@@ -8,6 +8,7 @@ import numpy as np
 
 from kecor.active.fingerprints import label_digest
 from kecor.datasets.base import Dataset
+from kecor.errors import DataError
 from kecor.structures import Boxes, Frame
 
 
@@ -30,6 +31,13 @@ class SimulatedOracle:
         Raises:
             DataError: labels are missing or cannot be read.
         """
+        ids = list(ids)
+        missing = [frame_id for frame_id in ids if not self._dataset.is_labelled(frame_id)]
+        if missing:
+            raise DataError(
+                f"{len(missing)} of {len(ids)} selected frames have no labels, such as {missing[0]}; label the frames "
+                "that selection.json lists and run again with --resume"
+            )
         return {frame_id: len(self._dataset.read_labels(frame_id)[0]) for frame_id in ids}
 
     def digest(self, ids: Sequence[str]) -> str:

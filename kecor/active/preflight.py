@@ -28,14 +28,25 @@ def checked_budget(config: Config) -> Budget:
 
 
 def check_splits(config: Config, train_set: Dataset, val_set: Dataset, log: Callable[[str], None]) -> None:
-    """Raise ConfigError when a split is too small; warn when the two share frames."""
-    active, data = config.active, config.data
-    if active.initial > len(train_set.ids):
+    """Check both splits before any training: their sizes, and that their first frames can be read.
+
+    Warns when they share frames.
+
+    Raises:
+        ConfigError: a split has too few frames or labels. DataError: a file of a first frame is missing or faulty.
+    """
+    data, initial = config.data, config.active.initial
+    labelled = sum(map(train_set.is_labelled, train_set.ids))
+    if initial > labelled:
         raise ConfigError(
-            f"active.initial: got {active.initial}, but the split {data.train_split!r} has {len(train_set.ids)} frames"
+            f"active.initial: got {initial}, but the split {data.train_split!r} has {len(train_set.ids)} frames, "
+            f"{labelled} of them labelled"
         )
     if not val_set.ids:
         raise ConfigError(f"data.val_split: the split {data.val_split!r} has no frame")
+    for dataset in (train_set, val_set):
+        first = dataset.ids[0]
+        dataset.read(first, labels=dataset.is_labelled(first))
     both = set(train_set.ids) & set(val_set.ids)
     if both:
         log(

@@ -121,7 +121,8 @@ def open_run(
             _add_rounds(state, config, work_dir)
             log(f"resuming at round {state.round}, {state.stage}")
             return state
-        boxes = SimulatedOracle(train_set).buy(initial_frames(train_set.ids, config))
+        labelled = [frame_id for frame_id in train_set.ids if train_set.is_labelled(frame_id)]
+        boxes = SimulatedOracle(train_set).buy(initial_frames(labelled, config))
         _write_start(config, work_dir, pretrained)
         state = State(settings, splits, config.seed, name, [], [])
         state.n_frames, state.processes = len(train_set), launch.world_size()
@@ -136,9 +137,9 @@ def open_run(
     return Run(*common, train_set.ids, val_set, metric, acquisition, budget, needs, state, oracle)
 
 
-def initial_frames(ids: list[str], config: Config) -> list[str]:
-    """The frames of round 0: at random by the seed alone, so that every method starts from the same ones."""
-    chosen = stage_rng(config.seed, 0, "initial").choice(sorted(ids), config.active.initial, replace=False)
+def initial_frames(labelled: list[str], config: Config) -> list[str]:
+    """Frames of round 0, of those with labels: drawn by the seed alone, so that all methods start from the same."""
+    chosen = stage_rng(config.seed, 0, "initial").choice(sorted(labelled), config.active.initial, replace=False)
     return chosen.tolist()
 
 

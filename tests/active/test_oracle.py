@@ -17,6 +17,9 @@ class Labels:
         known = self.read_labels(frame_id) if labels else ()
         return Frame(frame_id, np.zeros((1, 4), np.float32), *known)
 
+    def is_labelled(self, frame_id):
+        return frame_id != "9"
+
     def read_labels(self, frame_id):
         self.labels.append(frame_id)
         if frame_id == "bad":
@@ -47,3 +50,8 @@ def test_buying_reads_no_cloud_and_fails_whole_on_an_unreadable_label():
     assert data.clouds == []
     with pytest.raises(DataError):
         oracle.buy(["3", "bad"])
+
+
+def test_frames_without_labels_are_named_with_what_to_do():
+    with pytest.raises(DataError, match=r"1 of 2 selected frames have no labels, such as 9; label .*--resume"):
+        SimulatedOracle(Labels()).buy(["3", "9"])

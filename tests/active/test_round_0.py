@@ -63,7 +63,8 @@ def assert_same_run(folder, other):
     """Selections, metrics, state and every round's weights are equal; only times may differ."""
     one, two = state_of(folder), state_of(other)
     assert [sorted(seconds) for seconds in one.pop("seconds")] == [sorted(seconds) for seconds in two.pop("seconds")]
-    assert one == two
+    one, two = ({**state, "state_digest": None, "files": sorted(state["files"])} for state in (one, two))
+    assert one == two  # checkpoints hold the seconds their training took: digests of files differ
     files = sorted(path.relative_to(other) for path in other.glob("round_*/*.json"))
     assert len(files) == 3
     for name in (*files, "config.yaml"):

@@ -22,11 +22,14 @@ def run(arguments: argparse.Namespace) -> int:
     """Check a data set, print its faults and write its index; 1 when no frame can be used."""
     from kecor.datasets.kitti.check import check_dataset, summary, usable
     from kecor.datasets.kitti.index import INDEX_NAME
+    from kecor.datasets.kitti.set_warnings import set_warnings
     from kecor.files import write_json
 
     index = check_dataset(arguments.root)
     for problem in index["problems"]:
         print(f"warning: {problem['problem']}; {problem['action']}")
+    for warning in set_warnings(arguments.root, index):
+        print(f"warning: {warning}")
     print(summary(index))
     actions = Counter(problem["action"] for problem in index["problems"])
     counts = ", ".join(f"{action} {n}x" for action, n in actions.items()) or "no fault found"

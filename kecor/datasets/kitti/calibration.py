@@ -14,6 +14,8 @@ from kecor.files import read_text
 from kecor.structures import Boxes, wrap_angle
 
 SHAPES = {"P2": (3, 4), "R0_rect": (3, 3), "Tr_velo_to_cam": (3, 4)}
+SINGULAR = 1e-6
+"""Determinant of the first three columns below which a matrix is refused; that of a rotation is 1."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def read_calibration(path: str | Path) -> Calibration:
     """Read a calib file of the object layout.
 
     Raises:
-        DataError: a missing file, or a matrix that is missing, of the wrong size or not finite; names the key.
+        DataError: a missing file, or a matrix that is missing, not finite, singular or of another size; names the key.
     """
     path = Path(path)
     values = dict(line.split(":", 1) for line in read_text(path).splitlines() if ":" in line)
@@ -94,6 +96,8 @@ def read_calibration(path: str | Path) -> Calibration:
         if matrix.size != shape[0] * shape[1] or not np.isfinite(matrix).all():
             raise DataError(f"{path}: {key}: expected {shape[0] * shape[1]} finite numbers, got {matrix.size}")
         matrices[key] = matrix.reshape(shape)
+        if abs(np.linalg.det(matrices[key][:, :3])) < SINGULAR:
+            raise DataError(f"{path}: {key}: is singular: it cannot be a calibration; correct the file")
     return Calibration(p2=matrices["P2"], r0=matrices["R0_rect"], v2c=matrices["Tr_velo_to_cam"])
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from tqdm import tqdm
 
 from kecor.datasets.kitti.calibration import read_calibration
-from kecor.datasets.kitti.files import not_finite, read_points, read_split, split_names
+from kecor.datasets.kitti.files import check_columns, not_finite, read_points, read_split, split_names
 from kecor.datasets.kitti.images import ImageSizes
 from kecor.datasets.kitti.index import EXCLUDED, OBJECTS_DROPPED, POINTS_DROPPED, VERSION
 from kecor.datasets.kitti.labels import DONT_CARE, read_objects, without_size
@@ -31,8 +31,8 @@ def check_dataset(root: str | Path, progress: bool = True) -> dict[str, Any]:
 
     ``splits``: name -> ids without repeats. ``frames``: id -> ``points``, ``boxes`` (class -> count), ``image_size``
     and ``actions``. ``problems``: in the order found, each with ``frame``, ``problem`` (names the file) and ``action``.
-    The list ``test.txt`` speaks of the unlabelled folder ``testing`` and is not checked. A set without a folder
-    ``label_2`` is an unlabelled one, and its labels are not missed.
+    The list ``test.txt`` names frames of the unlabelled folder ``testing`` and is not checked. A frame without a label
+    file is not faulty: it can be selected and labelled later.
 
     Raises:
         DataError: the folder or its split lists are missing.
@@ -73,7 +73,7 @@ def check_frame(root: Path, frame_id: str, sizes: ImageSizes) -> tuple[dict[str,
         lambda: _check_calibration(folder / "calib" / f"{frame_id}.txt"),
         lambda: ({"image_size": list(sizes(frame_id))}, []),
     ]
-    if (folder / "label_2").is_dir():
+    if (folder / "label_2" / f"{frame_id}.txt").exists():
         steps.append(lambda: _check_label(folder / "label_2" / f"{frame_id}.txt"))
     faults = []
     for step in steps:
@@ -89,6 +89,7 @@ def check_frame(root: Path, frame_id: str, sizes: ImageSizes) -> tuple[dict[str,
 
 def _check_cloud(path: Path) -> tuple[dict[str, Any], list[Fault]]:
     points = read_points(path)
+    check_columns(path)
     bad = int(not_finite(points).sum())
     if bad == len(points):
         raise DataError(f"{path}: none of its {bad} points is finite")

@@ -11,7 +11,7 @@ import numpy as np
 
 from kecor.datasets.kitti.calibration import Calibration, read_calibration
 from kecor.datasets.kitti.difficulty import difficulty
-from kecor.datasets.kitti.files import not_finite, read_plane, read_points, read_split
+from kecor.datasets.kitti.files import check_columns, not_finite, read_plane, read_points, read_split
 from kecor.datasets.kitti.images import ImageSizes
 from kecor.datasets.kitti.index import INDEX_NAME, KittiIndex, command, read_index
 from kecor.datasets.kitti.labels import DONT_CARE, KittiObjects, read_objects, without_size
@@ -63,6 +63,9 @@ class KittiDataset:
                 f"they cannot be read; {INDEX_NAME} says why",
                 stacklevel=2,
             )
+        first = self.folder / "velodyne" / f"{self.ids[0]}.bin" if self.ids else None
+        if first is not None and first.is_file():
+            check_columns(first)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -85,7 +88,7 @@ class KittiDataset:
         if not labels:
             return Frame(frame_id, points, calib=calib, meta={"image_size": size})
         everything = self.objects(frame_id)
-        objects = everything.take(np.isin(everything.names, self.classes))
+        objects = everything.take(self._is_ground_truth(everything.names, frame_id))
         others = everything.take(~np.isin(everything.names, [*self.classes, DONT_CARE]))
         meta = {
             "image_size": size,
@@ -101,7 +104,7 @@ class KittiDataset:
     def read_labels(self, frame_id: str) -> tuple[Boxes, np.ndarray]:
         """See :meth:`kecor.datasets.base.Dataset.read_labels`."""
         objects = self.objects(frame_id)
-        objects = objects.take(np.isin(objects.names, self.classes))
+        objects = objects.take(self._is_ground_truth(objects.names, frame_id))
         return self.calibration(frame_id).boxes_to_lidar(objects), objects.names
 
     def is_labelled(self, frame_id: str) -> bool:
@@ -139,6 +142,17 @@ class KittiDataset:
     def image_size(self, frame_id: str) -> tuple[int, int]:
         """(width, height) in pixels: of ``image_sizes.csv``, else of the image itself, else 1242 x 375."""
         return self._image_sizes(frame_id)
+
+    def _is_ground_truth(self, names: np.ndarray, frame_id: str) -> np.ndarray:
+        """(M,) mask of the objects of our classes. Raises DataError where one differs from a class by case alone."""
+        spelt = {name.lower(): name for name in self.classes}
+        for name in sorted(set(names.tolist()) - set(self.classes)):
+            if name.lower() in spelt:
+                raise DataError(
+                    f"{self.folder / 'label_2' / frame_id}.txt: no object of class {spelt[name.lower()]!r}, but "
+                    f"{name!r}; spell it the same in data.classes and in the label files"
+                )
+        return np.isin(names, self.classes)
 
     def _points(self, frame_id: str) -> np.ndarray:
         path = self.folder / "velodyne" / f"{frame_id}.bin"

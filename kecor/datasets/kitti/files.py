@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kecor.datasets.clouds.likely_form import HEAD, likely_columns
 from kecor.errors import DataError
 from kecor.files import check_regular, read_text
 from kecor.frame_ids import check_frame_id
@@ -34,6 +35,24 @@ def read_points(path: str | Path) -> np.ndarray:
     if len(data) % POINT_BYTES:
         raise DataError(f"{path}: truncated: {len(data)} bytes are no whole number of points of {POINT_BYTES} bytes")
     return np.frombuffer(data, dtype="<f4").reshape(-1, 4).copy()
+
+
+def check_columns(path: str | Path) -> None:
+    """Check by its first values that a cloud holds float32 x, y, z, intensity.
+
+    Raises:
+        DataError: the file cannot be read, or looks like an array of another type or number of columns.
+    """
+    path = Path(path)
+    size = check_regular(path, MAX_CLOUD)
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+    form = likely_columns(head, size)
+    if form is not None and form != ("float32", 4):
+        raise DataError(
+            f"{path}: looks like {form[0]} with {form[1]} columns; expected float32 with 4: x, y, z, intensity; "
+            "write the clouds again"
+        )
 
 
 def not_finite(points: np.ndarray) -> np.ndarray:

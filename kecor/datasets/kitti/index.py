@@ -47,6 +47,9 @@ def read_index(root: str | Path) -> KittiIndex:
     def frames(action: str) -> frozenset[str]:
         return frozenset(i for i, frame in values["frames"].items() if action in frame["actions"])
 
+    for frame_id, frame in values["frames"].items():
+        if not isinstance(frame, dict) or not isinstance(frame.get("actions"), list):
+            raise DataError(f"{path}: frame {frame_id}: has no list of actions; write it again with {command(root)}")
     return KittiIndex(frames(EXCLUDED), frames(POINTS_DROPPED), frames(OBJECTS_DROPPED))
 
 

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from kecor.datasets.kitti.check import check_dataset, summary, usable
+from kecor.datasets.kitti.set_warnings import set_warnings
 from kecor.errors import DataError
 from tests.datasets.small_set import cloud, write_set
 
@@ -55,7 +56,6 @@ def twice(root):
     ("spoil", "frame", "words", "action"),
     [
         (lambda root: training(root, "velodyne", "a1").unlink(), "a1", "velodyne/a1.bin: cannot", "frame excluded"),
-        (lambda root: training(root, "label_2", "a1").unlink(), "a1", "label_2/a1.txt: cannot", "frame excluded"),
         (truncate, "a1", "velodyne/a1.bin: truncated", "frame excluded"),
         (all_nan, "a1", "velodyne/a1.bin: none of its 5 points", "frame excluded"),
         (some_nan, "a1", "velodyne/a1.bin: 2 of 400 points are not finite", "points dropped"),
@@ -133,3 +133,15 @@ def test_the_summary_has_a_line_a_split(tmp_path):
     assert lines[0].split() == ["split", "frames", "usable", "points/frame", "Car", "Pedestrian"]
     assert lines[2].split() == ["train", "3", "2", "400", "2", "2"]
     assert lines[3].split() == ["val", "1", "1", "400", "1", "1"]
+
+
+def test_a_frame_without_a_label_file_is_kept_and_mentioned(tmp_path):
+    root = write_set(tmp_path / "set")
+    training(root, "label_2", "a1").unlink()
+    (root / "ImageSets" / "empty.txt").write_text("\n")
+    index = check_dataset(root, progress=False)
+    assert index["problems"] == []
+    assert usable(index) == ["a0", "a1", "a2", "b0"]
+    empty, unlabelled = set_warnings(root, index)
+    assert "empty.txt: lists no frame" in empty
+    assert "1 of 4 frames have no label file, such as a1" in unlabelled
