@@ -160,6 +160,16 @@ def test_methods_that_misbehave_are_named_with_their_line(command, tmp_path, mon
     assert not (tmp_path / "selection.json").exists()
 
 
+def test_a_method_that_does_not_parse_is_named_with_its_line(command, tmp_path, monkeypatch):
+    folder = shared_data("bad_inputs", "plug_in")
+    monkeypatch.syspath_prepend(folder)
+    sets = ["--pool", tmp_path, "--labelled", tmp_path, "--budget", 1]
+    code, _, err = command("select", *sets, "--method", "any", "--out", tmp_path / "a.json", "--import", "syntax_error")
+    assert code == 2
+    assert is_one_line(err)
+    assert f"SyntaxError: invalid syntax ({folder / 'syntax_error.py'}:1)" in err
+
+
 def test_the_folder_holds_no_input_that_is_not_tested():
     folder = shared_data("bad_inputs")
     known = {"README.md", "make_inputs.py", "eval_no_2d_boxes", "eval_own_class", "plug_in"}
