@@ -23,12 +23,14 @@ def run_parser(description: str | None, example: str, default_work_dir: str) -> 
 
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--set``, which overrides values of the config; ``--cfg-options`` is its older name."""
-    options = {"nargs": "+", "action": "extend", "default": [], "metavar": "KEY=VALUE", "dest": "cfg_options"}
-    parser.add_argument("--set", help="override config values, as in --set schedule.epochs=20 seed=1", **options)
-    parser.add_argument("--cfg-options", **{**options, "help": argparse.SUPPRESS})
+    text = "override config values, as in --set schedule.epochs=20 seed=1"
+    for flag, shown in (("--set", text), ("--cfg-options", argparse.SUPPRESS)):
+        parser.add_argument(
+            flag, nargs="+", action="extend", default=[], metavar="KEY=VALUE", dest="cfg_options", help=shown
+        )
 
 
 def add_training_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the commands that train take besides."""
+    """Add the arguments of the commands that train."""
     parser.add_argument("--resume", action="store_true", help="continue the run in the output folder, if there is one")
     parser.add_argument("--pretrained", type=Path, metavar="FILE", help="initial weights: OpenPCDet's or ours")
