@@ -1,17 +1,17 @@
-"""The registries: a name in a config finds the class that carries it.
+"""Registries: from the name in a config to the class registered under it.
 
-Each registry imports the modules that fill it when a name is looked up first, so importing :mod:`kecor` stays cheap.
+The modules that fill a registry are imported at the first lookup, so importing :mod:`kecor` stays fast.
 """
 
 from mmengine.registry import Registry
 
 DATA_SETS = ("kitti", "nuscenes", "waymo", "custom")
-"""Packages in :mod:`kecor.datasets`; each registers a data set."""
-METRIC_ROOMS = ("kitti", "nuscenes", "waymo", "boxes")
-"""Packages in :mod:`kecor.evaluation`; each registers a metric."""
+"""Packages of :mod:`kecor.datasets` that register a data set."""
+METRIC_PACKAGES = ("kitti", "nuscenes", "waymo", "boxes")
+"""Packages of :mod:`kecor.evaluation` that register a metric."""
 
 DATASETS = Registry("dataset", scope="kecor", locations=[f"kecor.datasets.{name}.dataset" for name in DATA_SETS])
-METRICS = Registry("metric", scope="kecor", locations=[f"kecor.evaluation.{name}.metric" for name in METRIC_ROOMS])
+METRICS = Registry("metric", scope="kecor", locations=[f"kecor.evaluation.{name}.metric" for name in METRIC_PACKAGES])
 TRANSFORMS = Registry(
     "transform", scope="kecor", locations=["kecor.datasets.augmentation", "kecor.datasets.gt_sampling"]
 )

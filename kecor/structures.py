@@ -1,4 +1,4 @@
-"""The nouns everything else passes around: frames, boxes, detections, sets of frames, budgets, selections."""
+"""Data types shared by all packages: frames, boxes, detections, frame sets, budgets and selections."""
 
 from __future__ import annotations
 
@@ -9,20 +9,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 Boxes = NDArray[np.float32]
-"""(M, 7) boxes ``(x, y, z, dx, dy, dz, heading)``: LiDAR frame (x forward, y left, z up), box centre, metres,
-heading in radians about +z from +x towards +y, in [-pi, pi)."""
+"""(M, 7) boxes ``(x, y, z, dx, dy, dz, heading)``: centre and size in metres, in the LiDAR frame (x forward, y left,
+z up); heading in radians about +z, from +x towards +y, in [-pi, pi)."""
 
 
 def wrap_angle(angle: np.ndarray | float) -> np.ndarray:
-    """Angles in radians, wrapped to [-pi, pi)."""
+    """Wrap angles in radians to [-pi, pi)."""
     return (np.asarray(angle) + np.pi) % (2 * np.pi) - np.pi
 
 
 def as_boxes(array: Any, where: str = "boxes") -> Boxes:
-    """A valid :data:`Boxes` array from anything box-like.
+    """Convert an array-like to a valid :data:`Boxes` array.
+
+    Args:
+        array: (M, 7), or empty.
+        where: name of the array, for error messages.
 
     Raises:
-        ValueError: not (M, 7), not finite, or a size that is not positive; ``where`` names the array.
+        ValueError: the shape is not (M, 7), a value is not finite or a size is not positive.
     """
     boxes = np.asarray(array, dtype=np.float32)
     if boxes.size == 0:
@@ -32,7 +36,7 @@ def as_boxes(array: Any, where: str = "boxes") -> Boxes:
     bad = ~np.isfinite(boxes).all(1) | (boxes[:, 3:6] <= 0).any(1)
     if bad.any():
         row = int(np.flatnonzero(bad)[0])
-        raise ValueError(f"{where}: row {row} is not finite or has a size that is not positive: {boxes[row].tolist()}")
+        raise ValueError(f"{where}: row {row}: got {boxes[row].tolist()}; expected finite values and positive sizes")
     boxes = boxes.copy()
     boxes[:, 6] = wrap_angle(boxes[:, 6].astype(np.float64))
     return boxes
@@ -40,15 +44,15 @@ def as_boxes(array: Any, where: str = "boxes") -> Boxes:
 
 @dataclass
 class Frame:
-    """One sweep: what was measured and, when it is labelled, what is in it.
+    """One LiDAR sweep, with its labels if they were read.
 
     Attributes:
-        frame_id: unique within its data set.
+        frame_id: unique within the data set.
         points: (N, 4+) float32: x, y, z in metres in the LiDAR frame, intensity in [0, 1], further channels.
-        boxes: (M, 7) ground truth; empty when the frame is read without labels.
+        boxes: (M, 7) ground truth, see :data:`Boxes`; empty if the frame was read without labels.
         names: (M,) class name of each box.
         calib: the data set's calibration, or None.
-        meta: further facts, such as ``image_size`` (width, height) in pixels.
+        meta: further data, such as ``image_size`` (width, height) in pixels.
     """
 
     frame_id: str
@@ -61,15 +65,15 @@ class Frame:
 
 @dataclass
 class Detections:
-    """Boxes predicted in one frame, after NMS.
+    """Boxes predicted in one frame, after non-maximum suppression (NMS).
 
     Attributes:
-        boxes: (K, 7) as :data:`Boxes` (K, 4 for a 2D detector).
+        boxes: (K, 7), see :data:`Boxes`; (K, 4) for a 2D detector.
         scores: (K,) in [0, 1].
         labels: (K,) int, 0-based class.
-        logits: (K, C) class logits, or None where a detector gives none.
-        n_points: (K,) LiDAR points inside each box, or None.
-        velocities: (K, 2) m/s along x and y of the LiDAR frame, or None where a detector predicts none.
+        logits: (K, C) class logits, or None if the detector has none.
+        n_points: (K,) number of LiDAR points in each box, or None.
+        velocities: (K, 2) in m/s along x and y of the LiDAR frame, or None if the detector predicts none.
     """
 
     boxes: np.ndarray
@@ -85,18 +89,18 @@ class Detections:
 
 @dataclass
 class FrameOutputs:
-    """What a detector says of one frame in eval mode: its detections and the regions a proxy head reads.
+    """Outputs of a detector for one frame in eval mode.
 
     Attributes:
         detections: after NMS.
-        roi_boxes: (R, 7) proposals, best first; R is at most the number asked for.
+        roi_boxes: (R, 7) proposals, best first; R is at most the requested number.
         roi_features: (R, C) feature of each proposal.
         roi_scores: (R,) in [0, 1].
         roi_labels: (R,) int, 0-based class.
         roi_logits: (R, classes) class logits.
-        embedding: (D,) one feature vector of the whole frame.
-        pass_logits: (R, P, classes) class logits of each proposal in each dropout pass, or None without such passes.
-        pass_boxes: (R, P, 7) its boxes in them, or None.
+        embedding: (D,) feature vector of the whole frame.
+        pass_logits: (R, P, classes) class logits of each proposal in P dropout passes, or None.
+        pass_boxes: (R, P, 7) boxes of each proposal in P dropout passes, or None.
     """
 
     detections: Detections
@@ -112,17 +116,19 @@ class FrameOutputs:
 
 @dataclass
 class FrameSet:
-    """What an acquisition function sees of a set of frames. It carries no ground truth of unlabelled frames.
+    """A set of frames as an acquisition function sees it. It has no ground truth of unlabelled frames.
 
     Attributes:
-        ids: (N,) frame ids.
-        feats: name -> array whose first axis is the frame (possibly memory-mapped). Names in use: ``roi_features``
-            (N, R, C) with ``roi_mask`` (N, R), ``roi_scores`` (N, R) and ``roi_logits`` (N, R, classes); ``embedding``
-            (N, D); ``pass_logits`` (N, R, P, classes) and ``pass_boxes`` (N, R, P, 7), what P dropout passes say of
-            each RoI, with ``roi_mask`` and ``roi_scores``; for labelled frames also ``targets`` (N, R, T), what the
-            detector head should say of each RoI.
-        detections: one :class:`Detections` a frame.
+        ids: (N,) unique frame ids.
+        feats: name -> array with the frame as first axis, possibly memory-mapped: ``roi_features`` (N, R, C),
+            ``roi_mask`` (N, R), ``roi_scores`` (N, R), ``roi_logits`` (N, R, classes); ``embedding`` (N, D);
+            ``pass_logits`` (N, R, P, classes) and ``pass_boxes`` (N, R, P, 7) of P dropout passes; and for labelled
+            frames ``targets`` (N, R, T), the targets of the detector head for each RoI.
+        detections: one :class:`Detections` per frame, or empty.
         meta: name -> (N,) array.
+
+    Raises:
+        ValueError: an id is not unique, or an array or the detections do not have one entry per frame.
     """
 
     ids: np.ndarray
@@ -134,7 +140,7 @@ class FrameSet:
         self.ids = np.asarray(self.ids, dtype=str)
         if len(np.unique(self.ids)) != len(self.ids):
             values, counts = np.unique(self.ids, return_counts=True)
-            raise ValueError(f"ids: {str(values[counts > 1][0])!r} stands more than once")
+            raise ValueError(f"ids: {str(values[counts > 1][0])!r} is not unique")
         for name, array in {**self.feats, **self.meta}.items():
             if len(array) != len(self.ids):
                 raise ValueError(f"{name}: {len(array)} rows for {len(self.ids)} frames")
@@ -145,16 +151,19 @@ class FrameSet:
         return len(self.ids)
 
     def n_boxes(self) -> np.ndarray:
-        """(N,) number of detected boxes in each frame; zeros when the set has no detections."""
+        """(N,) number of detected boxes in each frame; zeros if the set has no detections."""
         return np.array([len(d) for d in self.detections] or np.zeros(len(self)), dtype=np.int64)
 
 
 @dataclass(frozen=True)
 class Budget:
-    """What one round may spend. A frame costs ``cost_frame + cost_box * boxes``.
+    """The budget of one round. A frame costs ``cost_frame + cost_box * boxes``.
 
-    Predicted boxes are charged when frames are selected, true boxes when their labels arrive. Where frames themselves
-    are free, a frame without boxes is charged as one box, so that a budget always bounds what it buys.
+    A selection is planned with predicted boxes and paid with true boxes. If ``cost_frame`` is 0, a frame without boxes
+    costs as much as one box, so that the budget always limits the number of frames.
+
+    Raises:
+        ValueError: a value is negative, or both costs are 0.
     """
 
     amount: float
@@ -168,20 +177,20 @@ class Budget:
             raise ValueError("a budget needs cost_frame or cost_box above zero")
 
     def costs(self, n_boxes: np.ndarray) -> np.ndarray:
-        """(N,) float64 cost of frames with ``n_boxes`` boxes each."""
+        """(N,) float64 cost of frames with ``n_boxes`` (N,) boxes."""
         least = 1 if self.cost_frame == 0 else 0
         return self.cost_frame + self.cost_box * np.maximum(np.asarray(n_boxes, dtype=np.float64), least)
 
 
 @dataclass
 class Selection:
-    """What an acquisition function chose.
+    """The frames that an acquisition function selected.
 
     Attributes:
-        indices: (k,) positions in the pool, in the order they were picked, unique.
-        gains: (k,) value of each when it was picked.
-        scores: (N,) a score of every pool frame, where the method has one.
-        info: further facts, JSON-serialisable, kept with the round.
+        indices: (k,) unique positions in the pool, in pick order.
+        gains: (k,) gain of each frame when it was picked.
+        scores: (N,) score of every pool frame, or None if the method has no scores.
+        info: further results, JSON-serialisable, stored with the round.
     """
 
     indices: np.ndarray

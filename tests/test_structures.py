@@ -29,7 +29,7 @@ def test_as_boxes_names_what_is_wrong(bad):
 
 
 def test_frame_set_refuses_duplicates_and_wrong_lengths():
-    with pytest.raises(ValueError, match="'b' stands more than once"):
+    with pytest.raises(ValueError, match="'b' is not unique"):
         FrameSet(ids=["a", "b", "b"])
     with pytest.raises(ValueError, match="embedding: 3 rows for 2 frames"):
         FrameSet(ids=["a", "b"], feats={"embedding": np.zeros((3, 4))})

@@ -1,1 +1,1 @@
-"""Frame sets: their schema, validation and on-disk format."""
+"""Frame sets: schema, validation and files."""

@@ -1,4 +1,4 @@
-"""Pool and labelled frames from files, checked against one another and against what a method reads."""
+"""Reading a pool and labelled frames, checked against each other and against the needs of a method."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from kecor.structures import FrameSet
 
 
 def read_pair(pool_path: Path, labelled_path: Path, needs: frozenset[str], reader: str) -> tuple[FrameSet, FrameSet]:
-    """The pool and the labelled frames of two files, fit for a method.
+    """Read the pool and the labelled frames for a method.
 
-    Where RoI features are needed and the files hold embeddings alone, these stand in as one RoI a frame.
+    If RoI features are needed and the files contain only embeddings, these are used as one RoI per frame.
 
     Args:
-        pool_path, labelled_path: as :func:`~kecor.frame_sets.files.read_frames` takes them.
-        needs: what must be there, of ``detections`` and ``dropout_passes``, which are logits, boxes or both (in the
-            pool), ``roi_features`` and ``embedding`` (in both).
-        reader: who needs it, for errors.
+        pool_path, labelled_path: see :func:`~kecor.frame_sets.files.read_frames`.
+        needs: what the method needs: ``detections`` and ``dropout_passes`` (logits and/or boxes) in the pool,
+            ``roi_features`` and ``embedding`` in both.
+        reader: the method's name, for error messages.
 
     Raises:
-        DataError: a file is wrong, something that is needed is missing, a frame is in both, the two disagree in the
-            shape of a row, or the pool carries targets.
+        DataError: a file is wrong, something needed is missing, a frame is in both files, rows have different shapes in
+            them, or the pool contains targets.
     """
     pool, labelled = read_frames(pool_path), read_frames(labelled_path)
     if "targets" in pool.feats:
-        raise DataError(f"{pool_path}: targets: only labelled frames have them; leave them out of the pool")
+        raise DataError(f"{pool_path}: targets: only labelled frames have targets; remove them from the pool")
     row_of = {frame_id: row for row, frame_id in enumerate(labelled.ids.tolist())}
     for row, frame_id in enumerate(pool.ids.tolist()):
         if frame_id in row_of:
             other = f"row {row_of[frame_id]} of {labelled_path}"
-            raise DataError(f"{pool_path}: ids: row {row}: {frame_id!r} is labelled: it is also {other}")
+            raise DataError(f"{pool_path}: ids: row {row}: {frame_id!r} is already labelled: it is also {other}")
     _check_axes(pool, labelled, pool_path, labelled_path)
     if "detections" in needs and len(pool) and not pool.detections:
         arrays = "det_offsets, det_boxes, det_scores and det_labels"
@@ -52,7 +52,7 @@ def read_pair(pool_path: Path, labelled_path: Path, needs: frozenset[str], reade
 
 
 def _check_axes(pool: FrameSet, labelled: FrameSet, pool_path: Path, labelled_path: Path) -> None:
-    """Check that arrays which both sets have agree in the shape of a row."""
+    """Check that arrays in both sets have rows of the same shape."""
     shapes = [{name: array.shape[1:] for name, array in frames.feats.items()} for frames in (pool, labelled)]
     for frames, shape in zip((pool, labelled), shapes):
         for one in frames.detections[:1]:
@@ -66,21 +66,21 @@ def _check_axes(pool: FrameSet, labelled: FrameSet, pool_path: Path, labelled_pa
 
 
 def _common_feature(need: str, sets: dict[Path, FrameSet], reader: str) -> str:
-    """Which feature serves ``need`` in both sets: itself or, in place of RoI features, the embedding."""
-    serving = ("roi_features", "embedding") if need == "roi_features" else (need,)
-    for name in serving:
-        having = [path for path, frames in sets.items() if name in frames.feats]
-        if len(having) == len(sets):
+    """The feature that both sets have for ``need``: itself or, instead of RoI features, the embedding."""
+    choices = ("roi_features", "embedding") if need == "roi_features" else (need,)
+    for name in choices:
+        present = [path for path, frames in sets.items() if name in frames.feats]
+        if len(present) == len(sets):
             return name
-        if having:
-            lacking = next(path for path in sets if path not in having)
-            raise DataError(f"{lacking}: {name} is missing: {reader} needs it, and {having[0]} has it")
-    wanted = " or ".join(f"{name} {ARRAYS[name].shape}" for name in serving)
+        if present:
+            lacking = next(path for path in sets if path not in present)
+            raise DataError(f"{lacking}: {name} is missing: {reader} needs it, and {present[0]} has it")
+    wanted = " or ".join(f"{name} {ARRAYS[name].shape}" for name in choices)
     raise DataError(f"{next(iter(sets))}: {wanted} is missing: {reader} needs it")
 
 
 def _as_rois(frames: FrameSet) -> FrameSet:
-    """``frames`` with their embedding as the feature of their one RoI, and targets (L, T) as those of that RoI."""
+    """``frames`` with the embedding as the feature of a single RoI, and targets (L, T) as those of that RoI."""
     feats = dict(frames.feats)
     feats["roi_features"] = feats["embedding"][:, None]
     feats["roi_mask"] = np.ones((len(frames), 1), bool)

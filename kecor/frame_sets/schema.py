@@ -1,4 +1,4 @@
-"""The arrays that describe a set of frames: their names, their shapes and what they may hold."""
+"""Names, shapes and values of the arrays that describe a set of frames."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Kind:
-    """What an array may hold.
+    """Which types and values an array may have.
 
     Attributes:
-        letters: numpy's letters of its types (``dtype.kind``), ``words``: the same in words.
-        right: which values are right, elementwise; ``fault``: what the others are.
+        letters: the allowed values of ``dtype.kind``.
+        words: the same in words, for error messages.
+        is_valid: maps an array to a bool for each element.
+        fault: what is wrong with an invalid element, for error messages.
     """
 
     letters: str
     words: str
-    right: Callable[[np.ndarray], np.ndarray]
+    is_valid: Callable[[np.ndarray], np.ndarray]
     fault: str
 
 
@@ -30,15 +32,21 @@ def _between(low: float, high: float = np.inf) -> Callable[[np.ndarray], np.ndar
 FLOATS = Kind("f", "floating-point numbers", np.isfinite, "is not finite")
 NUMBERS = Kind("fiu", "numbers", np.isfinite, "is not finite")
 TARGETS = Kind("fiub", "numbers", np.isfinite, "is not finite")
-SHARES = Kind("f", "floating-point numbers", _between(0, 1), "does not lie in [0, 1]")
+SHARES = Kind("f", "floating-point numbers", _between(0, 1), "is not in [0, 1]")
 COUNTS = Kind("iu", "integers", _between(0), "is negative")
-LABELS = Kind("iu", "integers", _between(0, 2**16 - 1), "is no class number from 0 to 65535")
+LABELS = Kind("iu", "integers", _between(0, 2**16 - 1), "is not a class number from 0 to 65535")
 FLAGS = Kind("biu", "true and false, or integers 1 and 0", _between(0, 1), "is neither 0 nor 1")
 
 
 @dataclass(frozen=True)
 class Array:
-    """One array: its axes (axes of one name have one length), what it holds, and which arrays it cannot do without."""
+    """The schema of one array.
+
+    Attributes:
+        axes: names of the axes; axes with the same name have the same length.
+        kind: allowed types and values.
+        partners: arrays that must be given with it.
+    """
 
     axes: tuple[str, ...]
     kind: Kind
@@ -46,7 +54,7 @@ class Array:
 
     @property
     def shape(self) -> str:
-        """Its axes as a shape is written."""
+        """The axes, formatted like a shape."""
         return f"({', '.join(self.axes)}{',' if len(self.axes) == 1 else ''})"
 
 
@@ -68,4 +76,4 @@ ARRAYS = {
     "det_n_points": Array(("M",), COUNTS, DETECTIONS),
     "det_offsets": Array(("N + 1",), COUNTS, DETECTIONS),
 }
-"""Every array beside ``ids (N,)``. Of the M detections, ``det_offsets[i]:det_offsets[i + 1]`` are those of frame i."""
+"""All arrays except ``ids`` (N,). Detections ``det_offsets[i]:det_offsets[i + 1]`` belong to frame i."""

@@ -1,4 +1,4 @@
-"""A frame set written in chunks, so that a killed pass continues at the next chunk."""
+"""Writing a frame set in chunks, so that an interrupted pass can be resumed."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ from kecor.frame_sets.npz import write_npz
 CHUNK = 64
 RECORD = "features.json"
 COUNTS = "det_counts"
-"""Detections of each frame of a chunk; the finished set holds their running sum, ``det_offsets``."""
+"""Array of a chunk: the number of detections of each frame. The finished set has ``det_offsets`` instead."""
 
 
 class FrameSetWriter:
-    """Writes the folder that :func:`~kecor.frame_sets.files.read_frames` reads.
+    """Writes a folder for :func:`~kecor.frame_sets.files.read_frames`.
 
-    Each chunk of :data:`CHUNK` frames is one ``chunk_NNNNN.npz``, written whole or not at all; :meth:`finish` joins
-    them to one ``NAME.npy`` per array. A folder that holds other frames or other arrays, or whose files have been
-    damaged since, is emptied first.
+    Each chunk of :data:`CHUNK` frames is written atomically to ``chunk_NNNNN.npz``. :meth:`finish` joins the chunks to
+    one ``NAME.npy`` per array. A folder with other frames or other arrays, or with damaged files, is emptied first.
 
     Args:
-        folder: made when it does not exist.
+        folder: the folder; created if missing.
         ids: frame ids.
-        names: what the pass computes; a folder written for something else is not reused.
+        names: what the pass computes; a folder written for other names is not reused.
     """
 
     def __init__(self, folder: Path, ids: Sequence[str], names: Sequence[str]) -> None:
@@ -42,18 +41,18 @@ class FrameSetWriter:
             write_json(folder / RECORD, self._record)
 
     def missing(self) -> Iterator[tuple[int, list[str]]]:
-        """Number and frame ids of each chunk that is still to be computed."""
+        """Number and frame ids of each chunk that has not been written yet."""
         if not self._is_finished():
             for number in range(self._n_chunks):
                 if not zipfile.is_zipfile(self._chunk(number)):
                     yield number, self.ids[number * CHUNK : (number + 1) * CHUNK]
 
     def write_chunk(self, number: int, arrays: dict[str, np.ndarray]) -> None:
-        """Write the arrays of a chunk; the first axis is the frame, or the detection with :data:`COUNTS` beside it."""
+        """Write the arrays of a chunk. Their first axis is the frame; detections come with :data:`COUNTS`."""
         write_atomic(self._chunk(number), lambda stream: write_npz(stream, arrays))
 
     def finish(self) -> None:
-        """Join all chunks; afterwards the folder is a frame set. Does nothing where that was done before."""
+        """Join all chunks; afterwards the folder is a frame set. Does nothing if the folder is finished."""
         if not self._is_finished():
             names = []
             if self.ids:
@@ -67,7 +66,7 @@ class FrameSetWriter:
                     self._join(name)
             self._record["files"] = {path.name: file_digest(path) for path in sorted(self.folder.glob("*.npy"))}
             write_json(self.folder / RECORD, self._record)
-            self._save("ids", np.array(self.ids, dtype=str))  # last: a folder without it is not finished
+            self._save("ids", np.array(self.ids, dtype=str))  # written last: marks the folder as finished
         for number in range(self._n_chunks):
             self._chunk(number).unlink(missing_ok=True)
 
@@ -102,7 +101,7 @@ class FrameSetWriter:
                 yield chunk[name]
 
     def _join(self, name: str) -> None:
-        """Write one array of all chunks without holding more than a chunk in memory."""
+        """Join one array of all chunks with at most one chunk in memory."""
         shapes = [(piece.shape, piece.dtype) for piece in self._pieces(name)]
         (shape, dtype), rows = shapes[0], sum(shape[0] for shape, _ in shapes)
         header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (rows, *shape[1:])}

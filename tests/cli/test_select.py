@@ -133,7 +133,10 @@ def test_a_user_method_is_imported(select, tmp_path, monkeypatch):
         (["random", "--cost-frame", "0"], "a budget needs cost_frame or cost_box above zero"),
         (["random", "--seed", "-1"], "--seed: got -1; expected 0 or more"),
         (["random", "--pool", "nowhere"], "nowhere: no such file or folder"),
-        (["random", "--labelled", "pool.npz"], "pool.npz: ids: row 0: 'p0000' is labelled: it is also row 0 of pool"),
+        (
+            ["random", "--labelled", "pool.npz"],
+            "pool.npz: ids: row 0: 'p0000' is already labelled: it is also row 0 of pool",
+        ),
         (["random", "--out", "."], "--out .: is a folder or an input"),
         (["random", "--out", "./pool.npz"], "--out pool.npz: is a folder or an input"),
         (["random", "--out", "pool.npz/x"], "pool.npz: cannot be written"),

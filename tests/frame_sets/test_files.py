@@ -183,7 +183,7 @@ WRONG = [
     (without("ids"), "ids"),
     (made("ids", lambda a: a[:, None]), "ids: expected shape (N,), got (6, 1)"),
     (made("ids", lambda a: np.arange(6.0)), "ids: expected text or integers, got float64"),
-    (put("ids", 4, "f1"), "ids: row 4: 'f1' stands in row 1 already"),
+    (put("ids", 4, "f1"), "ids: row 4: 'f1' is a duplicate of row 1"),
     (put("ids", 2, ""), "ids: row 2 is empty"),
     (put("ids", 2, " "), "ids: row 2 is empty"),
     (made("ids", lambda a: np.array([*a[:5], "../../x"])), "ids: row 5: '../../x' leaves its folder"),
@@ -194,7 +194,7 @@ WRONG = [
     (as_type("roi_features", int), "roi_features: expected floating-point numbers"),
     (as_type("roi_features", np.longdouble), "roi_features: expected floating-point numbers of at most 64 bits"),
     (as_type("embedding", complex), "embedding: expected floating-point numbers"),
-    (as_type("embedding", ">f4"), "embedding: is in another byte order"),
+    (as_type("embedding", ">f4"), "embedding: has a different byte order"),
     (as_type("roi_mask", float), "roi_mask: expected true and false"),
     (as_type("roi_scores", int), "roi_scores: expected floating-point"),
     (as_type("targets", "U9"), "targets: expected numbers"),
@@ -204,44 +204,44 @@ WRONG = [
     (as_type("det_n_points", float), "det_n_points: expected integers"),
     # shapes
     (made("roi_features", lambda a: a[:, 0]), "roi_features: expected shape (N, R, C), got (6, 3)"),
-    (made("roi_features", lambda a: a[:5]), "roi_features: in shape (5, 4, 3) N is 5, but 6 by ids"),
-    (made("roi_mask", lambda a: a[:, :3]), "roi_mask: in shape (6, 3) R is 3, but 4 by roi_features"),
-    (made("roi_scores", lambda a: a[:, :3]), "roi_scores: in shape (6, 3) R is 3"),
+    (made("roi_features", lambda a: a[:5]), "roi_features: N is 5 in shape (5, 4, 3), but 6 in ids"),
+    (made("roi_mask", lambda a: a[:, :3]), "roi_mask: R is 3 in shape (6, 3), but 4 in roi_features"),
+    (made("roi_scores", lambda a: a[:, :3]), "roi_scores: R is 3 in shape (6, 3)"),
     (made("embedding", lambda a: a[0]), "embedding: expected shape (N, D), got (5,)"),
     (made("pass_logits", lambda a: a[:, :, 0]), "pass_logits: expected shape (N, R, P, K), got (6, 4, 3)"),
-    (made("pass_logits", lambda a: a[..., :2]), "pass_logits: in shape (6, 4, 5, 2) K is 2, but 3 by roi_logits"),
-    (made("pass_boxes", lambda a: a[:, :, :4]), "pass_boxes: in shape (6, 4, 4, 7) P is 4, but 5 by pass_logits"),
+    (made("pass_logits", lambda a: a[..., :2]), "pass_logits: K is 2 in shape (6, 4, 5, 2), but 3 in roi_logits"),
+    (made("pass_boxes", lambda a: a[:, :, :4]), "pass_boxes: P is 4 in shape (6, 4, 4, 7), but 5 in pass_logits"),
     (made("pass_boxes", lambda a: a[..., :4]), "pass_boxes: expected 7 columns (3D), got shape (6, 4, 5, 4)"),
-    (made("targets", lambda a: a[:, :3]), "targets: in shape (6, 3, 2) R is 3"),
-    (made("targets", lambda a: a[:3, 0]), "targets: in shape (3, 2) N is 3"),
+    (made("targets", lambda a: a[:, :3]), "targets: R is 3 in shape (6, 3, 2)"),
+    (made("targets", lambda a: a[:3, 0]), "targets: N is 3 in shape (3, 2)"),
     (made("targets", lambda a: a[0, 0, 0]), "targets: expected shape (N, R, T), got ()"),
     (made("det_boxes", lambda a: a[:, :5]), "det_boxes: expected 7 columns (3D) or 4 (2D), got shape (15, 5)"),
     (made("det_boxes", lambda a: a.ravel()), "det_boxes: expected shape (M, 7 or 4)"),
-    (made("det_scores", lambda a: a[:9]), "det_scores: in shape (9,) M is 9, but 15 by det_boxes"),
+    (made("det_scores", lambda a: a[:9]), "det_scores: M is 9 in shape (9,), but 15 in det_boxes"),
     (made("det_labels", lambda a: a[:, None]), "det_labels: expected shape (M,)"),
-    (made("det_logits", lambda a: a[1:]), "det_logits: in shape (14, 3) M is 14"),
-    (made("det_n_points", lambda a: a[1:]), "det_n_points: in shape (14,) M is 14"),
-    (made("det_offsets", lambda a: a[1:]), "det_offsets: in shape (6,) N + 1 is 6, but 7 by ids"),
+    (made("det_logits", lambda a: a[1:]), "det_logits: M is 14 in shape (14, 3)"),
+    (made("det_n_points", lambda a: a[1:]), "det_n_points: M is 14 in shape (14,)"),
+    (made("det_offsets", lambda a: a[1:]), "det_offsets: N + 1 is 6 in shape (6,), but 7 in ids"),
     # values
     (put("roi_features", (3, 0, 1), np.nan), "roi_features: row 3 (frame 'f3'), RoI 0: nan is not finite"),
     (put("pass_logits", (3, 0, 1, 1), np.nan), "pass_logits: row 3 (frame 'f3'), RoI 0: nan is not finite"),
     (put("pass_boxes", (3, 0, 1, 1), np.inf), "pass_boxes: row 3 (frame 'f3'), RoI 0: inf is not finite"),
     (put("embedding", (5, 2), np.inf), "embedding: row 5 (frame 'f5'): inf is not finite"),
     (made("roi_mask", lambda a: a * 2), "roi_mask: row 0 (frame 'f0'), RoI 0: 2 is neither 0 nor 1"),
-    (put("roi_scores", (2, 0), 1.5), "roi_scores: row 2 (frame 'f2'), RoI 0: 1.5 does not lie in [0, 1]"),
+    (put("roi_scores", (2, 0), 1.5), "roi_scores: row 2 (frame 'f2'), RoI 0: 1.5 is not in [0, 1]"),
     (put("targets", (1, 0, 1), np.nan), "targets: row 1 (frame 'f1'), RoI 0: nan is not finite"),
     (put("det_boxes", (4, 6), np.nan), "det_boxes: row 4 (frame 'f3'): nan is not finite"),
-    (put("det_scores", 0, np.nan), "det_scores: row 0 (frame 'f1'): nan does not lie in [0, 1]"),
-    (put("det_scores", 14, -0.5), "det_scores: row 14 (frame 'f5'): -0.5 does not lie in [0, 1]"),
-    (put("det_labels", 7, -1), "det_labels: row 7 (frame 'f4'): -1 is no class number"),
-    (put("det_labels", 7, 3), "det_labels: row 7 (frame 'f4'): 3 is no column of det_logits, which has 3"),
+    (put("det_scores", 0, np.nan), "det_scores: row 0 (frame 'f1'): nan is not in [0, 1]"),
+    (put("det_scores", 14, -0.5), "det_scores: row 14 (frame 'f5'): -0.5 is not in [0, 1]"),
+    (put("det_labels", 7, -1), "det_labels: row 7 (frame 'f4'): -1 is not a class number"),
+    (put("det_labels", 7, 3), "det_labels: row 7 (frame 'f4'): 3 is not a column of det_logits, which has 3"),
     (put("det_logits", (6, 0), -np.inf), "det_logits: row 6 (frame 'f4'): -inf is not finite"),
     (put("det_n_points", 2, -4), "det_n_points: row 2 (frame 'f2'): -4 is negative"),
     (put("det_offsets", 0, 1), "det_offsets: row 0 is 1, not 0"),
     (put("det_offsets", 3, 0), "det_offsets: row 3 is 0, below the 1 of row 2: frame 'f2'"),
-    (put("det_offsets", 6, 14), "det_offsets: row 6, the last, is 14: det_boxes has 15 rows"),
+    (put("det_offsets", 6, 14), "det_offsets: the last row, 6, is 14; det_boxes has 15 rows"),
     # what is missing or too much
-    (without("roi_mask"), "roi_mask (N, R) is missing: roi_features needs it; where every RoI is valid it is np.ones"),
+    (without("roi_mask"), "roi_mask (N, R) is missing: roi_features needs it; if every RoI is valid, use np.ones"),
     (without("roi_features"), "roi_features (N, R, C) is missing: roi_logits needs it"),
     (without("det_offsets"), "det_offsets (N + 1,) is missing: det_boxes needs it"),
     (without("det_boxes"), "det_boxes (M, 7 or 4) is missing: det_scores needs it"),
@@ -251,16 +251,16 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize("kind", ["npz", "folder"])
 @pytest.mark.parametrize(("change", "message"), WRONG)
-def test_what_is_wrong_is_named(tmp_path, kind, change, message):
+def test_what_is_wrong_is_named(tmp_path, change, message):
     arrays = arrays_of()
     arrays["roi_mask"][:, 0] = True
     change(arrays)
-    path = tmp_path / ("set.npz" if kind == "npz" else "set")
-    if kind == "npz":
+    path = tmp_path / "set.npz"
+    if len(message) % 2:  # one half of the cases as a file, the other as a folder
         np.savez(path, **arrays)
     else:
+        path = tmp_path / "set"
         path.mkdir()
         for name, array in arrays.items():
             np.save(path / f"{name}.npy", array)
@@ -286,14 +286,14 @@ def test_python_objects_are_never_loaded(tmp_path):
 
     objects = np.array([Bomb(), "b"], object)
     np.savez(tmp_path / "set.npz", ids=objects)
-    with pytest.raises(DataError, match=r"set\.npz: ids: holds Python objects"):
+    with pytest.raises(DataError, match=r"set\.npz: ids: contains Python objects"):
         read_frames(tmp_path / "set.npz")
     (tmp_path / "set").mkdir()
     np.save(tmp_path / "set" / "ids.npy", objects)
-    with pytest.raises(DataError, match=r"ids\.npy: holds Python objects"):
+    with pytest.raises(DataError, match=r"ids\.npy: contains Python objects"):
         read_frames(tmp_path / "set")
     (tmp_path / "plain.npz").write_bytes(pickle.dumps(Bomb()))
-    with pytest.raises(DataError, match=r"plain\.npz: is no \.npz file"):
+    with pytest.raises(DataError, match=r"plain\.npz: is not an \.npz file"):
         read_frames(tmp_path / "plain.npz")
 
 
@@ -306,7 +306,7 @@ def test_damaged_files_are_named(tmp_path, monkeypatch, mapped):
     whole = (tmp_path / "set.npz").read_bytes()
     for content in (whole[:-100], whole[:50], b"", b"text"):
         (tmp_path / "set.npz").write_bytes(content)
-        with pytest.raises(DataError, match=r"set\.npz: is no \.npz file"):
+        with pytest.raises(DataError, match=r"set\.npz: is not an \.npz file"):
             read_frames(tmp_path / "set.npz")
     middle = whole.index(b"roi_features.npy") + 2000
     (tmp_path / "set.npz").write_bytes(whole[:middle] + b"????" + whole[middle + 4 :])
@@ -315,7 +315,7 @@ def test_damaged_files_are_named(tmp_path, monkeypatch, mapped):
     member = tmp_path / "set" / "det_boxes.npy"
     for content in (member.read_bytes()[:-8], member.read_bytes()[:30], b"", whole):
         member.write_bytes(content)
-        with pytest.raises(DataError, match=r"det_boxes\.npy: (cannot be read|is no array|holds)"):
+        with pytest.raises(DataError, match=r"det_boxes\.npy: (cannot be read|is not an array|contains)"):
             read_frames(tmp_path / "set")
     np.save(tmp_path / "one.npy", np.ones(3))
     with pytest.raises(DataError, match=r"one\.npy: is a single array"):
@@ -323,7 +323,7 @@ def test_damaged_files_are_named(tmp_path, monkeypatch, mapped):
     with pytest.raises(DataError, match=r"none\.npz: no such file or folder"):
         read_frames(tmp_path / "none.npz")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(DataError, match=r"empty: holds no ids\.npy"):
+    with pytest.raises(DataError, match=r"empty: contains no ids\.npy"):
         read_frames(tmp_path / "empty")
 
 
@@ -335,7 +335,7 @@ def test_arrays_larger_than_memory_are_refused_before_they_are_unpacked(tmp_path
                     member.write(bytes(1 << 20))
     assert (tmp_path / "set.npz").stat().st_size < 1 << 17
     monkeypatch.setattr(frame_files, "available_memory", lambda: 65 << 20)
-    with pytest.raises(DataError, match="ids: is no array"):  # unpacked: zeros alone make none
+    with pytest.raises(DataError, match="ids: is not an array"):  # unpacked: zeros alone make none
         read_frames(tmp_path / "set.npz")
     monkeypatch.setattr(frame_files, "available_memory", lambda: (65 << 20) - 1)
     message = rf"set\.npz: embedding: does not fit in memory: it has {64 << 20} bytes, all arrays {65 << 20}"
@@ -364,8 +364,8 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path):
         (replace(frames, feats={"embedding": np.full((4, 2), np.nan)}), "embedding: row 0"),
     ]
     for field, value, message in (
-        ("logits", None, "det_logits: frame 'p0001' has none for 3 boxes"),
-        ("scores", np.ones(2, np.float32), "det_scores: frame 'p0001' has 2 for 3 boxes"),
+        ("logits", None, "det_logits: frame 'p0001' has no rows for 3 boxes"),
+        ("scores", np.ones(2, np.float32), "det_scores: frame 'p0001' has 2 rows for 3 boxes"),
         ("boxes", np.ones((3, 4)), "det_boxes: the frames' arrays differ in shape"),
     ):
         detections = list(frames.detections)

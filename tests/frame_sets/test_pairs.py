@@ -73,7 +73,10 @@ ROIS = ("roi_features", "roi_mask")
     ("change", "message"),
     [
         (lambda p, k: (replace(p, feats={**p.feats, "targets": np.ones((9, 1))}), k), "pool.npz: targets: only label"),
-        (lambda p, k: (p, replace(k, ids=["l0", "l1", "p0004", "l3", "l4"])), "pool.npz: ids: row 4: 'p0004' is label"),
+        (
+            lambda p, k: (p, replace(k, ids=["l0", "l1", "p0004", "l3", "l4"])),
+            "pool.npz: ids: row 4: 'p0004' is already",
+        ),
         (lambda p, k: (only(p, *ROIS, "embedding", detections=False), k), "det_labels are missing: method 'm' needs d"),
         (lambda p, k: (only(p, *ROIS), k), "pool.npz: embedding is missing: method 'm' needs it, and"),
         (lambda p, k: (p, only(k, "embedding")), "known: roi_features is missing: method 'm' needs it, and"),
