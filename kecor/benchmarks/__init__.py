@@ -1,1 +1,1 @@
-"""Measurements beside plain references, run by ``tools/benchmark.py``."""
+"""Benchmarks against plain reference implementations, run by ``tools/benchmark.py``."""

@@ -1,4 +1,4 @@
-"""CRB's geometric balance beside a plain reference: time and what is picked, measured in one run."""
+"""Benchmark of CRB's density balancing: time and picks, compared with a plain reference in the same run."""
 
 from __future__ import annotations
 
@@ -17,22 +17,31 @@ from kecor.tables import format_table
 SIZES = np.array([[3.9, 1.6, 1.6], [0.8, 0.6, 1.7], [1.8, 0.6, 1.7]])
 """Length, width and height of a car, a pedestrian and a cyclist, metres."""
 SHARES = np.array([0.75, 0.15, 0.1])
-"""How often each is met."""
-HEADERS = ["frames", "picks", "boxes", "plain s", "ours s", "times faster", "same picks"]
+"""Relative frequency of each class."""
+HEADERS = ["frames", "picks", "boxes", "plain s", "ours s", "speed-up", "same picks"]
 
 
 def benchmark_acquisition(candidates: int, picks: int, boxes: float, seed: int) -> str:
     """Time the last step of CRB, which picks the frames whose boxes have the most even point densities.
 
-    The plain reference fits a density estimate for every candidate, class and pick; ours adds sums of kernels, which
-    are computed, within its time, once a frame. Both have the same prior and bandwidths. Frames are synthetic, with
-    cars, pedestrians and cyclists at all distances.
+    The plain reference fits a kernel density estimate for every candidate, class and pick. Ours computes the sum of
+    kernels of each frame once (included in its time) and adds these sums. Both use the same prior and bandwidths. The
+    frames are synthetic, with cars, pedestrians and cyclists at all distances.
+
+    Args:
+        candidates: number of frames to choose from.
+        picks: number of frames to pick.
+        boxes: mean number of boxes per frame.
+        seed: of the synthetic frames.
 
     Raises:
         ConfigError: there are no boxes, or fewer candidates than picks.
     """
     if not 1 <= picks <= candidates or boxes <= 0:
-        raise ConfigError(f"--candidates {candidates} --picks {picks} --boxes {boxes:g}: too few, or nothing to pick")
+        raise ConfigError(
+            f"--candidates {candidates} --picks {picks} --boxes {boxes:g}: picks must be between 1 and candidates, "
+            "and boxes above 0"
+        )
     frames = synthetic_detections(candidates, boxes, seed)
     densities = box_densities(frames)
     labels = [found.labels for found in frames.detections]
@@ -52,14 +61,14 @@ def benchmark_acquisition(candidates: int, picks: int, boxes: float, seed: int) 
 def incremental_balance(
     densities: list[np.ndarray], labels: list[np.ndarray], prior: DensityPrior, count: int
 ) -> list[int]:
-    """Rows of the first ``count`` frames in greedy order; no frame is a copy of another."""
+    """Rows of the first ``count`` frames in greedy order; the frames contain no duplicates."""
     unlike = Copies(np.arange(len(densities), dtype=np.float64)[:, None])
     order = balance(*kernel_sums(densities, labels, prior), prior, unlike)
     return [row for row, _ in itertools.islice(order, count)]
 
 
 def synthetic_detections(n: int, boxes: float, seed: int) -> FrameSet:
-    """``n`` frames with ``boxes`` boxes each on average, whose points thin out with the square of the distance."""
+    """``n`` frames with ``boxes`` boxes on average; the points in a box fall with the square of its distance."""
     rng = np.random.default_rng(seed)
     found = []
     for count in rng.poisson(boxes, n):

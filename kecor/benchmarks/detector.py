@@ -1,4 +1,4 @@
-"""Detectors on one frame: the time of each stage beside the least its operations can take, measured in one run."""
+"""Benchmark of detectors on one frame: the time of each stage, compared with a lower bound from the same run."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.config import Config as FileConfig
 
 from kecor.benchmarks.stage_times import measure, report
 from kecor.config import Config, load_config
@@ -24,11 +23,9 @@ from kecor.structures import Frame
 from kecor.tables import format_table
 
 
-def plain_configs() -> list[Path]:
-    """The detector configs of ``configs/kitti`` that choose no frames."""
-    folder = Path(__file__).parents[2] / "configs" / "kitti"
-    files = sorted(folder.glob("*.yaml"))
-    return [path for path in files if "acquisition" not in FileConfig.fromfile(path, import_custom_modules=False)]
+def kitti_configs() -> list[Path]:
+    """The configs in ``configs/kitti``."""
+    return sorted((Path(__file__).parents[2] / "configs" / "kitti").glob("*.yaml"))
 
 
 def benchmark_detector(
@@ -42,27 +39,40 @@ def benchmark_detector(
     amp: str,
     device: str,
 ) -> str:
-    """A table for each config, one line a stage, and a last one that compares the configs.
+    """Time the stages of detectors on one frame.
 
-    ``floor ms`` is what a stage's convolutions and matrix products take at least: their operations at the rate of a
-    large matrix product, or their inputs, weights and outputs, each moved once, at the rate of a large copy, whichever
-    takes longer. ``alone ms`` is what they take by themselves: no normalisation, no ReLU, nothing between them, each in
-    the memory layout in which it is faster; ``whole / plain convolutions`` compares all with that. Times are the
-    fastest of the runs. Weights are random unless a checkpoint is given: suppression may find more or less to do than
-    in a trained detector.
+    ``floor ms`` is a lower bound for the convolutions and matrix products of a stage: their operations at the rate of a
+    large matrix product, or their inputs, weights and outputs moved once at the rate of a large copy, whichever takes
+    longer. ``alone ms`` is the time of these operations by themselves, without normalisation, ReLU or anything between
+    them, each in its faster memory layout. Times are the fastest of the runs. With random weights, non-maximum
+    suppression may have more or less to do than in a trained detector.
+
+    Args:
+        configs: config files; the detectors of ``configs/kitti`` if empty.
+        frame: a point cloud in KITTI's format, instead of a frame of a data set.
+        data_root: root of a data set, instead of the config's.
+        frame_id: a frame of the data set; by default the first of the validation split.
+        checkpoint: weights to load; random if None.
+        repeat: number of runs.
+        train: also time a training step.
+        amp: ``none`` or ``bf16``.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
+
+    Returns:
+        One table per config with a row per stage, and a table that compares the configs.
 
     Raises:
-        ConfigError: ``repeat`` is not above zero, or ``frame_id`` is given for a file; a faulty config.
-        DataError: a file is missing or faulty.
-        CheckpointError: a checkpoint that does not fit.
+        ConfigError: ``repeat`` is below 1, ``frame_id`` is given together with ``frame``, or a config is invalid.
+        DataError: a file is missing or invalid.
+        CheckpointError: the checkpoint does not match the detector.
     """
     if repeat < 1:
-        raise ConfigError(f"--repeat {repeat}: at least one run is needed")
+        raise ConfigError(f"--repeat: got {repeat}; expected at least 1")
     if frame and frame_id:
         raise ConfigError("--frame-id names a frame of a data set; leave it out with --frame")
     device = resolve_device(device)
-    texts, rows, first = [], [], None
-    configs = configs or plain_configs()
+    tables, rows, first = [], [], None
+    configs = configs or kitti_configs()
     with progress_bar("benchmark", len(configs), "detector") as bar:
         for path in configs:
             config = load_config(path)
@@ -70,28 +80,28 @@ def benchmark_detector(
             detector = build_detector(config.detector, config.data, config.seed)
             if checkpoint:
                 load_pretrained(detector, checkpoint)
-            found = measure(detector, sample, repeat, train, amp, device)
+            times = measure(detector, sample, repeat, train, amp, device)
             title = f"{path}: frame {sample['frame_id']}, {len(sample['points'])} points, "
             title += f"{len(sample['voxel_features'])} voxels, amp {amp}, {device}, threads: {torch.get_num_threads()}"
-            texts.append(f"{title}\n\n{report(found)}")
-            first = first or found.whole
-            rows.append([str(path), found.whole * 1e3, 1 / found.whole, f"{first / found.whole:.2f}"])
+            tables.append(f"{title}\n\n{report(times)}")
+            first = first or times.total
+            rows.append([str(path), times.total * 1e3, 1 / times.total, f"{first / times.total:.2f}"])
             bar.update()
     if len(rows) > 1:
-        texts.append(format_table(["config", "ms", "frames/s", "times the first's"], rows))
-    return "\n\n".join(texts)
+        tables.append(format_table(["config", "ms", "frames/s", "speed-up"], rows))
+    return "\n\n".join(tables)
 
 
 def read_sample(
     config: Config, frame: Path | None = None, data_root: str | None = None, frame_id: str | None = None
 ) -> dict[str, Any]:
-    """Network input of the cloud in the file ``frame``; without one, of a frame of the config's (or another) data set.
+    """The input of the detector for one frame: the point cloud ``frame``, or a frame of a data set if it is None.
 
-    A file's cloud is cropped to the camera's view, as the data set does, where the calibration lies beside it, and has
-    no boxes. ``frame_id`` is by default the first of the validation split.
+    If the calibration file lies next to a KITTI cloud, the cloud is cropped to the camera's view like the frames of the
+    data set. It has no boxes.
 
     Raises:
-        DataError: a file is missing or faulty.
+        DataError: a file is missing or invalid.
     """
     if frame:
         return Samples(

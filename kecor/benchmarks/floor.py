@@ -1,4 +1,4 @@
-"""What work costs at least: operations recorded as they run, and the ceilings of the machine they run on."""
+"""Lower bounds of run times: records the operations of a model and measures the peak rates of the machine."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from kecor.detectors.layers.sparse import SparseConvolution, SparseTensor
 
 LAYOUTS = (torch.contiguous_format, torch.channels_last)
 PRODUCTS = {"cpu": (1024, 2048), "cuda": (8192,)}
-"""Sizes of the square matrices whose product shows a device's rate."""
+"""Sizes of the square matrices used to measure the peak rate of matrix products."""
 
 
 @dataclass
@@ -27,10 +27,10 @@ class Call:
     """One convolution or matrix product.
 
     Attributes:
-        flops: two for each product of an input and a weight.
-        moved: bytes of inputs, weights and output, each once.
-        dtype: of the output.
-        alone: for each memory layout to try, prepares the call on other values of the same shapes.
+        flops: floating-point operations, two per multiply-add.
+        moved: bytes of inputs, weights and output.
+        dtype: dtype of the output.
+        alone: for each memory layout to try, a function that prepares the same call on random values.
     """
 
     flops: float
@@ -40,9 +40,9 @@ class Call:
 
 
 class Recorder(TorchDispatchMode):
-    """Within it, ``calls`` gets every convolution and matrix product, however it came to run.
+    """Context manager that records every convolution and matrix product in ``calls``.
 
-    A sparse convolution of ``model`` is one call, whatever it does inside.
+    A sparse convolution of ``model`` is recorded as one call.
     """
 
     def __init__(self, model: nn.Module):
@@ -73,7 +73,7 @@ class Recorder(TorchDispatchMode):
                 Tensor, lambda tensor: torch.empty_like(tensor, device="meta"), (args, kwargs)
             )
             layouts = LAYOUTS if args[0].ndim == 4 else LAYOUTS[:1]
-            alone = [_on_other_values(function, like_args, like_kwargs, out.device, layout) for layout in layouts]
+            alone = [_call_on_random(function, like_args, like_kwargs, out.device, layout) for layout in layouts]
             self.calls.append(Call(flops, _size(*tensors, out), out.dtype, alone))
         return out
 
@@ -88,31 +88,31 @@ class Recorder(TorchDispatchMode):
 
 
 def pair_count(layer: SparseConvolution, out: SparseTensor) -> int:
-    """Pairs of an active input and an active output that an offset of the kernel joins, by spconv's rulebook."""
+    """Number of pairs of active inputs and outputs that a sparse convolution connects, from spconv's rulebook."""
     rules = out.indice_dict[layer.indice_key]
     if hasattr(rules, "indice_pair_num"):
-        joined = rules.indice_pair_num
-        if rules.is_subm:  # where only half of the offsets are listed, the others mirror them and the centre is apart
+        pairs = rules.indice_pair_num
+        if rules.is_subm:  # only half of the kernel offsets are listed; the others mirror them, plus the centre
             half = math.prod(rules.ksize) // 2
-            return 2 * int(joined[:half].sum()) + len(out.features)
-        return int(joined.sum())
+            return 2 * int(pairs[:half].sum()) + len(out.features)
+        return int(pairs.sum())
     return int((rules.pair_fwd >= 0).sum())
 
 
 def floor_seconds(calls: Iterable[Call], rates: dict[torch.dtype, float], bandwidth: float) -> float:
-    """Seconds ``calls`` take at least, to compute at ``rates`` (flop/s by type) or to move at ``bandwidth`` (B/s)."""
+    """Lower bound for ``calls`` in seconds, at ``rates`` (flop/s by dtype) and ``bandwidth`` (bytes/s)."""
     calls = list(calls)
     computing = sum(call.flops / rates[call.dtype] for call in calls)
     return max(computing, sum(call.moved for call in calls) / bandwidth)
 
 
 def alone_seconds(calls: Iterable[Call], device: str) -> list[float]:
-    """Seconds that each call takes by itself, in the memory layout in which it is faster."""
+    """Seconds of each call by itself, in the faster memory layout."""
     return [min(seconds(prepare(), device) for prepare in call.alone) for call in calls]
 
 
 def seconds(work: Callable[[], Any], device: str) -> float:
-    """Seconds that ``work()`` takes, what it leaves running on a GPU included."""
+    """Seconds of ``work()``, including the GPU work it launches."""
     synchronise(device)
     started = time.perf_counter()
     work()
@@ -121,13 +121,13 @@ def seconds(work: Callable[[], Any], device: str) -> float:
 
 
 def synchronise(device: str) -> None:
-    """Wait for a GPU."""
+    """Wait for the GPU, if ``device`` is one."""
     if torch.device(device).type == "cuda":
         torch.cuda.synchronize(device)
 
 
 def flop_rate(dtype: torch.dtype, device: str) -> float:
-    """Flop/s of a large matrix product, the fastest of a few."""
+    """Peak flop/s of large matrix products."""
     rates = []
     for n in PRODUCTS[torch.device(device).type]:
         a, out = torch.ones(2, n, n, dtype=dtype, device=device)
@@ -136,15 +136,15 @@ def flop_rate(dtype: torch.dtype, device: str) -> float:
 
 
 def copy_rate(device: str) -> float:
-    """Bytes/s, read and written, of a large copy."""
+    """Peak bytes/s, read and written, of a large copy."""
     source, target = torch.ones(2, 1 << 26, device=device)
     return 2.0 * _size(source) / min(seconds(partial(target.copy_, source), device) for _ in range(2))
 
 
-def _on_other_values(
+def _call_on_random(
     function: Any, args: tuple, kwargs: dict[str, Any], device: torch.device, layout: torch.memory_format
 ) -> Callable[[], Callable[[], Any]]:
-    """Prepares a call of ``function`` on random tensors of the shapes of ``args`` and ``kwargs``."""
+    """A function that prepares a call of ``function`` on random tensors shaped like ``args`` and ``kwargs``."""
 
     def filled(shape: Tensor) -> Tensor:
         tensor = torch.empty_like(shape, device=device).normal_()
@@ -158,4 +158,5 @@ def _on_other_values(
 
 
 def _size(*tensors: Tensor) -> float:
+    """Bytes of the tensors."""
     return float(sum(tensor.numel() * tensor.element_size() for tensor in tensors))

@@ -1,4 +1,4 @@
-"""Time and memory of a function, each measured in a process of its own."""
+"""Measures time and memory of functions in separate processes."""
 
 from __future__ import annotations
 
@@ -14,30 +14,30 @@ from typing import Any
 STATUS = Path("/proc/self/status")
 
 
-def in_own_process(function: Callable[..., Any], *args: Any) -> Any:
-    """What ``function(*args)`` returns when called in a fresh process, so that nothing of an earlier run is warm."""
+def in_new_process(function: Callable[..., Any], *args: Any) -> Any:
+    """Result of ``function(*args)``, called in a new process, so that earlier runs have no influence."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         return pool.submit(function, *args).result()
 
 
-def own_memory() -> float:
-    """Bytes this process holds beyond mapped files; where the system does not tell, its peak, files included."""
+def private_memory() -> float:
+    """Memory of this process in bytes without mapped files; where /proc is missing, its peak including files."""
     if not STATUS.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024.0
     return next(int(line.split()[1]) * 1024.0 for line in STATUS.read_text().splitlines() if line.startswith("RssAnon"))
 
 
 class Meter:
-    """Within it, the highest memory held is watched.
+    """Context manager that measures time and peak memory.
 
     Attributes:
-        seconds: from entering to leaving.
-        extra_bytes: the most that was held beyond what was at the start.
+        seconds: time spent in the context.
+        extra_bytes: peak memory above the memory at the start.
     """
 
     def __enter__(self) -> Meter:
-        self._start, self._before = time.perf_counter(), own_memory()
-        self._highest, self._done = self._before, threading.Event()
+        self._start, self._initial = time.perf_counter(), private_memory()
+        self._peak, self._done = self._initial, threading.Event()
         self._watch = threading.Thread(target=self._sample, daemon=True)
         self._watch.start()
         return self
@@ -46,8 +46,8 @@ class Meter:
         self.seconds = time.perf_counter() - self._start
         self._done.set()
         self._watch.join()
-        self.extra_bytes = self._highest - self._before
+        self.extra_bytes = self._peak - self._initial
 
     def _sample(self) -> None:
         while not self._done.wait(0.02):
-            self._highest = max(self._highest, own_memory())
+            self._peak = max(self._peak, private_memory())

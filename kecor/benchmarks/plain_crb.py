@@ -1,6 +1,6 @@
-"""CRB's geometric balance as one would first write it: a density estimate fitted for every candidate, class and pick.
+"""Plain reference of CRB's density balancing: fits a density estimate for every candidate, class and pick.
 
-It shares nothing with the package but the prior it is given. Bandwidths are those of the prior, whatever is picked.
+It shares no code with the package. Prior and bandwidths are arguments, and the bandwidths are fixed.
 """
 
 from __future__ import annotations
@@ -8,23 +8,24 @@ from __future__ import annotations
 import numpy as np
 
 TIE = 1e-9
-"""Scores that differ by less are the same but for rounding; the first frame is taken."""
+"""Scores that differ by less are equal up to rounding; the first frame is picked."""
 
 
 class GaussianKDE:
-    """Kernel density estimate of ``data`` (n,) with a fixed ``bandwidth``."""
+    """Gaussian kernel density estimate of ``data`` (n,) with a fixed ``bandwidth``."""
 
     def __init__(self, data: np.ndarray, bandwidth: float) -> None:
         self.data, self.bandwidth = data, bandwidth
 
-    def __call__(self, places: np.ndarray) -> np.ndarray:
-        """The density at ``places`` (G,)."""
-        z = (places[:, None] - self.data) / self.bandwidth
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        """The density at ``points`` (G,)."""
+        z = (points[:, None] - self.data) / self.bandwidth
         return np.exp(-0.5 * z**2).mean(1) / (self.bandwidth * np.sqrt(2 * np.pi))
 
 
 def divergence(data: np.ndarray, low: float, high: float, bandwidth: float, places: int) -> float:
-    """KL divergence of an estimate of ``data`` from the uniform density between ``low`` and ``high``."""
+    """KL divergence from the uniform density on [low, high] to the estimate of ``data``, on a grid of ``places``
+    points."""
     grid = low + (high - low) * (np.arange(places) + 0.5) / places
     uniform = np.full(places, 1 / (high - low))
     estimate = np.maximum(GaussianKDE(data, bandwidth)(grid), np.finfo(np.float64).tiny)
@@ -44,11 +45,11 @@ def plain_balance(
     """Rows of the first ``count`` frames in greedy order.
 
     Args:
-        densities, labels: of the boxes of each frame.
+        densities, labels: point density and label of each box, per frame.
         classes: labels that have a prior.
-        low, high, bandwidth: of each class' uniform prior and estimate.
-        places: of the grid.
-        count: frames to pick.
+        low, high, bandwidth: range of the uniform prior and bandwidth of the estimate, per class.
+        places: number of grid points.
+        count: number of frames to pick.
     """
     picks: list[int] = []
     while len(picks) < count:

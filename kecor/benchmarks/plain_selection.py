@@ -1,7 +1,7 @@
-"""The selection as one would first write it: sketch everything in float64, then a pivoted Cholesky factorisation.
+"""Plain reference of KECOR's selection: sketches all Jacobians in float64, then runs a pivoted Cholesky factorisation.
 
-It shares nothing with the package but the fitted head, and does no work that its result does not need: automatic
-differentiation stops at the layers' outputs, so that neither weights nor features get gradients.
+It shares no code with the package except the fitted head. It does no unnecessary work: automatic differentiation stops
+at the outputs of the layers, so neither weights nor features get gradients.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 BATCH = {"per_roi": 256, "flatten": 1 << 20}
-"""Frames taken at once: all that have one vector each; of those with many, so many as fit into memory."""
+"""Frames differentiated at once: as many as fit into memory with ``per_roi``, all with ``flatten``."""
 
 
 def plain_selection(
@@ -28,16 +28,16 @@ def plain_selection(
     batch: int,
     seed: int,
 ) -> np.ndarray:
-    """(count,) rows of the picks; ``bonus`` (N,) is added to each frame's gain.
+    """(count,) rows of the picked frames.
 
     Args:
         pool, labelled: standardised features (N, R, C) and RoI weights (N, R).
-        layers: of the fitted head, SiLU between them.
-        rank: values a sketch has.
-        sigma: of the noise.
-        bonus: added to the gains.
-        count: frames to pick.
-        normalise: bring each frame's sketch to length 1.
+        layers: linear layers of the fitted head, with SiLU between them.
+        rank: length of a sketch.
+        sigma: standard deviation of the noise.
+        bonus: (N,) added to the gains.
+        count: number of frames to pick.
+        normalise: scale the sketch of each frame to length 1.
         batch: frames differentiated at once.
         seed: of the sketch.
     """
@@ -52,14 +52,14 @@ def plain_selection(
         parts = zip(torch.from_numpy(x).split(batch), torch.from_numpy(w).split(batch))
         return torch.cat([_sketch(*part, layers, projections) for part in parts])
 
-    known, unknown = sketches(*labelled), sketches(*pool)
+    known, candidates = sketches(*labelled), sketches(*pool)
     if normalise:
-        known, unknown = (part / part.norm(dim=1, keepdim=True) for part in (known, unknown))
+        known, candidates = (part / part.norm(dim=1, keepdim=True) for part in (known, candidates))
     scale = known.square().sum(1).mean().sqrt()
-    known, unknown = known / scale, unknown / scale
+    known, candidates = known / scale, candidates / scale
     noise = sigma**2
     root = torch.linalg.cholesky(known.T @ known + noise * torch.eye(rank, dtype=torch.float64))
-    features = sigma * torch.linalg.solve_triangular(root, unknown.T, upper=False).T
+    features = sigma * torch.linalg.solve_triangular(root, candidates.T, upper=False).T
 
     variance, rows = features.square().sum(1), torch.zeros(count, len(features), dtype=torch.float64)
     picks: list[int] = []
@@ -76,7 +76,7 @@ def plain_selection(
 
 
 def _sketch(x: Tensor, w: Tensor, layers: list[nn.Linear], projections: list[list[Tensor]]) -> Tensor:
-    """(n, rank) sketches of the frames' Jacobians, of each layer's input and the gradient at its output."""
+    """(n, rank) sketches of the frames' Jacobians, from the input of each layer and the gradient at its output."""
     inputs, outputs = [x], [layers[0](x).requires_grad_()]
     for layer in layers[1:]:
         inputs.append(nn.functional.silu(outputs[-1]))

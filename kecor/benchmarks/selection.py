@@ -1,4 +1,4 @@
-"""KECOR's selection beside a plain reference: time, memory and what is picked, measured in one run."""
+"""Benchmark of KECOR's selection: time, memory and picks, compared with a plain reference in the same run."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from kecor.benchmarks.measure import Meter, in_own_process
+from kecor.benchmarks.measure import Meter, in_new_process
 from kecor.benchmarks.plain_selection import BATCH, plain_selection
 from kecor.benchmarks.synthetic import bonus_of, frames_in, write_frames
 from kecor.coding_rate import GreedyCodingRate
@@ -25,7 +25,7 @@ SIGMA, RANK = 0.1, 512
 ARRANGEMENTS = ("per_roi", "flatten")
 CONTENDERS = ("plain", "float64", "float32", "bfloat16")
 HEADERS = [
-    "frames", "arrangement", "selector", "fit s", "selection s", "times faster", "with fit", "extra MB", "evaluated",
+    "frames", "arrangement", "selector", "fit s", "selection s", "speed-up", "with fit", "extra MB", "evaluated",
     "overlap", "objective",
 ]  # fmt: skip
 
@@ -42,18 +42,29 @@ def benchmark_selection(
     folder: Path | None,
     device: str,
 ) -> str:
-    """The table of every size, arrangement and contender.
+    """A table with one row per pool size, arrangement and contender.
 
-    ``times faster`` compares with the plain reference of the same size and arrangement, selection alone and with the
-    fit of the proxy head; ``extra MB`` is the most memory held beyond what was at the start, mapped feature files not
-    counted; ``evaluated`` are the frames whose gain was computed again after the first pass; ``overlap`` and
-    ``objective`` (in float64, conditioned on the labelled frames) compare the picks with those of float64, or with
-    plain where there are none.
+    ``speed-up`` is relative to the plain reference with the same size and arrangement; ``with fit`` is the same ratio
+    including the fit of the proxy head. ``extra MB`` is the peak memory above the memory at the start, without mapped
+    feature files. ``evaluated`` is the number of gains computed after the first pass. ``overlap`` and ``objective``
+    (computed in float64, conditioned on the labelled frames) compare the picks with those of float64, or of plain if
+    float64 did not run.
+
+    Args:
+        sizes: pool sizes in frames.
+        arrangements: of the proxy head.
+        contenders: ``plain`` or a precision of ours.
+        plain_limit: largest pool for plain and float64.
+        picks: number of frames to pick.
+        labelled: number of labelled frames.
+        rois, channels: shape of the features of a frame.
+        folder: where to write the features; the system's temporary folder if None.
+        device: device of our selectors.
     """
     rows = []
-    with tempfile.TemporaryDirectory(dir=folder) as place:
-        write_frames(Path(place) / "pool", max(sizes), rois, channels, seed=1)
-        write_frames(Path(place) / "labelled", labelled, rois, channels, seed=2)
+    with tempfile.TemporaryDirectory(dir=folder) as directory:
+        write_frames(Path(directory) / "pool", max(sizes), rois, channels, seed=1)
+        write_frames(Path(directory) / "labelled", labelled, rois, channels, seed=2)
         jobs = [
             (n, arrangement, contender)
             for n, arrangement, contender in itertools.product(sizes, arrangements, contenders)
@@ -62,8 +73,8 @@ def benchmark_selection(
         results: dict[tuple[int, str, str], dict[str, Any]] = {}
         with progress_bar("benchmark", len(jobs), "run") as bar:
             for n, arrangement, contender in jobs:
-                job = (Path(place), n, arrangement, contender, min(picks, n), device, torch.get_num_threads())
-                results[n, arrangement, contender] = in_own_process(_run, *job)
+                job = (Path(directory), n, arrangement, contender, min(picks, n), device, torch.get_num_threads())
+                results[n, arrangement, contender] = in_new_process(_run, *job)
                 bar.update()
     for n, arrangement, contender in jobs:
         found = results[n, arrangement, contender]
@@ -87,7 +98,7 @@ def _cells(found: dict[str, Any], plain: dict[str, Any] | None, exact: dict[str,
 def _run(
     place: Path, n: int, arrangement: str, contender: str, count: int, device: str, threads: int
 ) -> dict[str, Any]:
-    """One contender on the first ``n`` frames of the pool."""
+    """Run one contender on the first ``n`` frames of the pool."""
     torch.set_num_threads(threads)
     tune_malloc()
     pool, labelled = frames_in(place / "pool", n), frames_in(place / "labelled")
@@ -112,23 +123,26 @@ def _run(
             picks = np.array([pick.index for pick in itertools.islice(greedy.picks(), count)])
             evaluated = greedy.evaluated
     chosen = FrameSet(pool.ids[picks], {name: array[picks] for name, array in pool.feats.items()})
-    exact = _kernel(
-        chosen, labelled, arrangement, scaling, fit.head, torch.float64, "float64", normalise, device
-    )  # the ids are in order, so these frames stand in the order of their numbers
-    rate = GreedyCodingRate(exact, SIGMA)
-    objective = bonus[picks].sum()
-    for position in np.argsort(np.argsort(picks)):
-        rate.posterior(np.array([position]))
-        objective += rate.rate_gains()[position]
-        rate.condition_on(int(position))
+    exact = _kernel(chosen, labelled, arrangement, scaling, fit.head, torch.float64, "float64", normalise, device)
+    objective = float(bonus[picks].sum()) + _coding_rate(exact, picks)
     return {
         "fit": fit_seconds, "selection": meter.seconds, "memory": meter.extra_bytes, "evaluated": evaluated,
-        "picks": picks, "objective": float(objective),
+        "picks": picks, "objective": objective,
     }  # fmt: skip
 
 
+def _coding_rate(kernel: PoolKernel, picks: np.ndarray) -> float:
+    """Total gain in coding rate of ``picks``, in their order; ``kernel`` is over the picked frames sorted by id."""
+    search, total = GreedyCodingRate(kernel, SIGMA), 0.0
+    for position in np.argsort(np.argsort(picks)):
+        search.posterior(np.array([position]))
+        total += float(search.rate_gains()[position])
+        search.condition_on(int(position))
+    return total
+
+
 def _standardised(frames: FrameSet, arrangement: str, scaling: Scaling) -> tuple[np.ndarray, np.ndarray]:
-    """Features (N, R, C) and weights (N, R) in float64; flattened: (N, 1, R C) and ones."""
+    """Standardised float64 features (N, R, C) and RoI weights (N, R); (N, 1, R * C) and ones with ``flatten``."""
     x = (np.asarray(frames.feats["roi_features"], np.float64) - scaling.mean) / scaling.std
     if arrangement == "flatten":
         return x.reshape(len(x), 1, -1), np.ones((len(x), 1))

@@ -1,4 +1,4 @@
-"""The time of each stage of a detector on one frame, beside what its operations take alone and at least."""
+"""Times of the stages of a detector on one frame, and of their convolutions and matrix products alone."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from kecor.detectors import Detector
 from kecor.engine.device import autocast
 from kecor.tables import format_table
 
-ANSWERS = "answers"
-"""What comes after the stages: boxes chosen, decoded and suppressed, and the points in them counted."""
+POST_PROCESSING = "post_processing"
+"""The step after the stages: decoding, non-maximum suppression, counting points in boxes."""
 BATCHES = (1, 4, 16)
-"""Frames taken at once on a GPU."""
+"""Batch sizes measured on a GPU."""
 STAGE_HEADERS = ["stage", "ms", "share", "alone ms", "Gflop", "MB", "floor ms", "times floor"]
 
 
 @dataclass
 class Measured:
-    """Fastest of the runs of one detector on one frame.
+    """Fastest times of one detector on one frame.
 
     Attributes:
-        stages: seconds by stage, ``answers`` last.
+        stages: seconds of each stage, with ``post_processing`` last.
         calls: the convolutions and matrix products of each stage.
-        floors: the least seconds of each stage.
-        alone: seconds of each stage's calls by themselves, each in the faster memory layout.
-        rates: flop/s of a large matrix product, by type.
-        bandwidth: bytes/s, read and written, of a large copy.
-        training: seconds forward and backward; empty when not asked for.
-        batches: seconds by frames taken at once; empty on a CPU.
+        floors: lower bound of each stage in seconds.
+        alone: seconds of the calls of each stage by themselves, each in the faster memory layout.
+        rates: peak flop/s of matrix products, by dtype.
+        bandwidth: peak bytes/s, read and written, of a copy.
+        training: seconds of the forward and the backward pass; empty unless requested.
+        batches: seconds by batch size; empty on a CPU.
     """
 
     stages: dict[str, float]
@@ -47,15 +47,15 @@ class Measured:
     batches: dict[int, float] = field(default_factory=dict)
 
     @property
-    def whole(self) -> float:
-        """Seconds of all stages."""
+    def total(self) -> float:
+        """Seconds of all stages together."""
         return sum(self.stages.values())
 
 
 def measure(
     detector: Detector, sample: dict[str, Any], repeat: int, train: bool = False, amp: str = "none", device: str = "cpu"
 ) -> Measured:
-    """All of one detector's times; runs of the detector, of its calls alone and of the ceilings take turns."""
+    """Measure a detector; runs of the detector, of its calls alone and of the peak rates alternate."""
     detector.to(device).eval()
     batch = detector.data_preprocessor(collate([sample]), False)
     with torch.no_grad():
@@ -89,11 +89,12 @@ def measure(
 
 
 def _steps(detector: Detector) -> dict[str, Any]:
-    return {**{name: getattr(detector, name) for name in detector.stages}, ANSWERS: detector.detections}
+    """The stages and post-processing, by name."""
+    return {**{name: getattr(detector, name) for name in detector.stages}, POST_PROCESSING: detector.detections}
 
 
 def _recorded(detector: Detector, batch: dict, amp: str, device: str) -> dict[str, list[Call]]:
-    """The calls of each stage, from a first run."""
+    """The calls of each stage, recorded in one run."""
     calls, data = {}, batch
     with autocast(device, amp):
         for name, step in _steps(detector).items():
@@ -128,22 +129,22 @@ def _training_seconds(detector: Detector, batch: dict, amp: str, device: str) ->
 
 
 def report(found: Measured) -> str:
-    """The table of the stages and the lines below it."""
+    """The table of the stages and the summary lines below it."""
     rows = [_row(name, found, [name]) for name in found.stages]
-    rows.append(_row("whole", found, list(found.stages)))
-    plain = sum(found.alone.values())
-    ceilings = [f"{str(dtype)[6:]} {rate / 1e9:.0f} Gflop/s" for dtype, rate in found.rates.items()]
+    rows.append(_row("total", found, list(found.stages)))
+    alone = sum(found.alone.values())
+    peaks = [f"{str(dtype)[6:]} {rate / 1e9:.0f} Gflop/s" for dtype, rate in found.rates.items()]
     lines = [
         format_table(STAGE_HEADERS, rows),
-        f"ceilings: {', '.join([*ceilings, f'copy {found.bandwidth / 1e9:.1f} GB/s'])}",
-        f"plain convolutions alone: {plain * 1e3:.1f} ms; whole / plain convolutions: {found.whole / plain:.2f}",
+        f"peak rates: {', '.join([*peaks, f'copy {found.bandwidth / 1e9:.1f} GB/s'])}",
+        f"convolutions alone: {alone * 1e3:.1f} ms; total / convolutions alone: {found.total / alone:.2f}",
     ]
     if found.training:
         forward, backward = found.training["forward"], found.training["backward"]
         both = forward + backward
         lines.append(
             f"training: {both * 1e3:.1f} ms, forward {forward * 1e3:.1f}, backward {backward * 1e3:.1f}; "
-            f"training / inference: {both / found.whole:.2f}"
+            f"training / inference: {both / found.total:.2f}"
         )
     lines += [f"batch {n}: {time * 1e3:.1f} ms, {n / time:.1f} frames/s" for n, time in found.batches.items()]
     return "\n".join(lines)
@@ -153,5 +154,5 @@ def _row(title: str, found: Measured, stages: list[str]) -> list[Any]:
     calls = [call for name in stages for call in found.calls[name]]
     time, alone, floor = (sum(times[name] for name in stages) for times in (found.stages, found.alone, found.floors))
     flops, moved = sum(call.flops for call in calls), sum(call.moved for call in calls)
-    share, multiple = time / found.whole, time / floor if floor else None
+    share, multiple = time / found.total, time / floor if floor else None
     return [title, time * 1e3, share, alone * 1e3, flops / 1e9, moved / 1e6, floor * 1e3, multiple]

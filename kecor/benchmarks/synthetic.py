@@ -1,4 +1,4 @@
-"""Frames for benchmarks: RoI features with clusters, as frames of a drive have them, on disk in half precision."""
+"""Synthetic frames for benchmarks: float16 RoI features on disk, in clusters like the frames of a drive."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from kecor.progress import progress_bar
 from kecor.structures import FrameSet
 
 CLUSTERS, OUTPUTS = 300, 10
-AT_ONCE = 256
-"""Frames written at once."""
+CHUNK = 256
+"""Frames generated and written at once."""
 
 
 def write_frames(folder: Path, n: int, rois: int, channels: int, seed: int) -> None:
-    """Write ``n`` frames to ``folder``; the clusters and the targets' law are the same whatever the ``seed``."""
+    """Write ``n`` frames to ``folder``. The clusters and the map to the targets do not depend on ``seed``."""
     folder.mkdir()
-    law, draw = np.random.default_rng(0), np.random.default_rng(seed)
-    centres = torch.from_numpy(law.standard_normal((CLUSTERS, 1, channels), np.float32) / 2)
-    noise = torch.from_numpy(law.standard_normal((1 << 14, channels), np.float32))
-    weights = torch.from_numpy(law.standard_normal((channels, OUTPUTS), np.float32) / channels**0.5)
+    shared, draw = np.random.default_rng(0), np.random.default_rng(seed)
+    centres = torch.from_numpy(shared.standard_normal((CLUSTERS, 1, channels), np.float32) / 2)
+    noise = torch.from_numpy(shared.standard_normal((1 << 14, channels), np.float32))
+    weights = torch.from_numpy(shared.standard_normal((channels, OUTPUTS), np.float32) / channels**0.5)
     shape, open_new = (n, rois), np.lib.format.open_memmap
     features = open_new(folder / "roi_features.npy", "w+", np.float16, (*shape, channels))
     targets = open_new(folder / "targets.npy", "w+", np.float16, (*shape, OUTPUTS))
     with progress_bar(f"write {folder.name}", n, "frame", delay=3.0) as bar:
-        for start in range(0, n, AT_ONCE):
-            count = min(AT_ONCE, n - start)
+        for start in range(0, n, CHUNK):
+            count = min(CHUNK, n - start)
             kind = torch.from_numpy(draw.integers(CLUSTERS, size=count))
             x = noise[torch.from_numpy(draw.integers(len(noise), size=(count, rois)))] + centres[kind]
             features[start : start + count] = x.half().numpy()
@@ -38,7 +38,7 @@ def write_frames(folder: Path, n: int, rois: int, channels: int, seed: int) -> N
 
 
 def frames_in(folder: Path, n: int | None = None) -> FrameSet:
-    """The first ``n`` frames of a folder, mapped."""
+    """The first ``n`` frames of a folder, memory-mapped."""
     names = ("roi_features", "targets", "roi_scores")
     feats = {name: np.load(folder / f"{name}.npy", mmap_mode="r")[:n] for name in names}
     count = len(feats["targets"])
@@ -48,5 +48,5 @@ def frames_in(folder: Path, n: int | None = None) -> FrameSet:
 
 
 def bonus_of(frames: FrameSet) -> np.ndarray:
-    """(N,) half the frames' class entropy, as KECOR adds it by default."""
+    """(N,) half the class entropy of each frame, the term that KECOR adds by default."""
     return 0.5 * frames.meta["entropy"]

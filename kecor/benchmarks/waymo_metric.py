@@ -1,4 +1,4 @@
-"""Waymo's detection metrics beside the official op: time and what is found, measured in one run."""
+"""Benchmark of Waymo's detection metrics: time and results, compared with the official op in the same run."""
 
 from __future__ import annotations
 
@@ -15,27 +15,34 @@ from kecor.tables import format_table
 SIZES = np.array([[4.7, 2.1, 1.7], [0.9, 0.9, 1.7], [0.6, 0.2, 0.8], [1.8, 0.8, 1.8]])
 """Length, width and height of a vehicle, pedestrian, sign and cyclist, metres."""
 SHARES = np.array([0.55, 0.25, 0.15, 0.05])
-"""How often each is met."""
+"""Relative frequency of each class."""
 TIMED = ("OBJECT_TYPE", "RANGE")
-"""The breakdowns that are published; the official op takes minutes for 2,000 frames in one shard."""
-HEADERS = ["breakdown", "official CPU s", "official s", "ours CPU s", "ours s", "times faster", "largest difference"]
+"""The published breakdowns; with ONE_SHARD the official op takes minutes for 2,000 frames."""
+HEADERS = ["breakdown", "official CPU s", "official s", "ours CPU s", "ours s", "speed-up", "largest difference"]
 
 
 def benchmark_waymo_metric(frames: int, boxes: int, predictions: int, python: Path | None, seed: int) -> str:
     """Time Waymo's metrics by type and by range, LEVEL_1 and LEVEL_2 together.
 
-    ``times faster`` compares CPU seconds: the official op uses several threads, ours one. Compilation and TensorFlow's
-    start are left out. Frames are invented, with two thirds of the predictions near an object.
+    ``speed-up`` compares CPU seconds, because the official op uses several threads and ours one. Compilation and the
+    start of TensorFlow are not included. The frames are synthetic, with two thirds of the predictions near an object.
+
+    Args:
+        frames: number of frames.
+        boxes: objects per frame.
+        predictions: predictions per frame.
+        python: Python interpreter with the official op; None reads the environment variable.
+        seed: of the synthetic frames.
 
     Raises:
-        ConfigError: a number is not above zero.
-        DataError: the official op is not installed; says how.
+        ConfigError: a number is below 1.
+        DataError: the official op is not installed; says how to install it.
     """
     if min(frames, boxes, predictions) < 1:
-        raise ConfigError(f"--frames {frames} --boxes {boxes} --predictions {predictions}: each must be above zero")
+        raise ConfigError(f"--frames {frames} --boxes {boxes} --predictions {predictions}: each must be at least 1")
     python = official_python(python)
     gt, found = synthetic(frames, boxes, predictions, np.random.default_rng(seed))
-    evaluate(*synthetic(2, boxes, predictions, np.random.default_rng(seed)))  # compiles
+    evaluate(*synthetic(2, boxes, predictions, np.random.default_rng(seed)))  # compiles the kernels
     rows = []
     for name in TIMED:
         started = time.perf_counter(), time.process_time()

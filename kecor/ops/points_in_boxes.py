@@ -116,7 +116,7 @@ def points_in_boxes(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
 
 @also_for_tensors(count_points_in_boxes_torch)
 def count_points_in_boxes(points: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """(M,) int64 number of ``points`` (N, >=3) in each of ``boxes`` (M, 7); overlapping boxes count a point each.
+    """(M,) int64 number of ``points`` (N, >=3) in each of ``boxes`` (M, 7); a point may count in several boxes.
 
     Raises:
         ValueError: an argument has a wrong shape.

@@ -1,3 +1,5 @@
+import os
+
 import numpy as np
 import pytest
 import torch
@@ -75,7 +77,12 @@ def test_meter_sees_memory_that_is_held_and_given_back():
     assert meter.seconds > 0
 
 
-def test_table_compares_contenders(tmp_path):
+def test_a_new_process_is_another_one():
+    assert bench_measure.in_new_process(os.getpid) != os.getpid()
+
+
+def test_table_compares_contenders(tmp_path, monkeypatch):
+    monkeypatch.setattr(bench_selection, "in_new_process", lambda function, *args: function(*args))
     table = bench_selection.benchmark_selection(
         sizes=[30], arrangements=["per_roi"], contenders=["plain", "float64", "float32"], plain_limit=100, picks=5,
         labelled=8, rois=4, channels=6, folder=tmp_path, device="cpu",

@@ -95,23 +95,23 @@ def test_stages_of_a_tiny_detector(amp):
     before = [value.clone() for value in detector.state_dict().values()]
     found = times.measure(detector, tiny_sample(), repeat=1, amp=amp)
     assert all(map(torch.equal, before, detector.state_dict().values()))
-    assert list(found.stages) == [*detector.stages, times.ANSWERS]
+    assert list(found.stages) == [*detector.stages, times.POST_PROCESSING]
     assert all(time > 0 for time in found.stages.values())
     head = sum(call.flops for call in found.calls["dense_head"])
     assert head == 2 * 16 * 16 * 64 * 6 * (3 + 7 + 2)
     assert {call.dtype for call in found.calls["backbone_2d"]} == {torch.bfloat16 if amp == "bf16" else torch.float32}
     assert {call.dtype for name in ("backbone_3d", "dense_head") for call in found.calls[name]} == {torch.float32}
     assert len(found.calls["backbone_3d"]) == 12
-    assert found.floors[times.ANSWERS] == found.alone[times.ANSWERS] == 0
+    assert found.floors[times.POST_PROCESSING] == found.alone[times.POST_PROCESSING] == 0
     assert found.training == {}
     header, _, *lines = times.report(found).splitlines()
     rows = {line.split()[0]: line.split()[1:] for line in lines[:6]}
     assert header.split() == ["stage", "ms", "share", "alone", "ms", "Gflop", "MB", "floor", "ms", "times", "floor"]
-    assert list(rows) == [*found.stages, "whole"]
-    assert sum(float(row[1]) for name, row in rows.items() if name != "whole") == pytest.approx(1, abs=0.03)
-    assert sum(found.stages.values()) / found.whole == pytest.approx(1)
-    ratio = float(re.search(r"whole / plain convolutions: (\S+)", lines[-1])[1])
-    assert ratio == pytest.approx(found.whole / sum(found.alone.values()), abs=0.01)
+    assert list(rows) == [*found.stages, "total"]
+    assert sum(float(row[1]) for name, row in rows.items() if name != "total") == pytest.approx(1, abs=0.03)
+    assert sum(found.stages.values()) / found.total == pytest.approx(1)
+    ratio = float(re.search(r"total / convolutions alone: (\S+)", lines[-1])[1])
+    assert ratio == pytest.approx(found.total / sum(found.alone.values()), abs=0.01)
 
 
 def test_training_is_timed_on_request():
@@ -142,18 +142,17 @@ def test_configs_are_compared_with_the_first(tmp_path):
     options = {"data_root": None, "checkpoint": None, "train": False, "amp": "none", "device": "cpu"}
     run = bench_detector.benchmark_detector
     text = run([CONFIG, CONFIG], cloud, frame_id=None, repeat=1, **options)
-    assert text.count("whole / plain convolutions") == 2
+    assert text.count("total / convolutions alone") == 2
     header, _, first, second = text.splitlines()[-4:]
     assert header.split()[:3] == ["config", "ms", "frames/s"]
     assert first.split()[0] == second.split()[0] == str(CONFIG)
     assert first.split()[-1] == "1.00"
-    with pytest.raises(ConfigError, match="--repeat 0"):
+    with pytest.raises(ConfigError, match="--repeat: got 0"):
         run([CONFIG], cloud, frame_id=None, repeat=0, **options)
     with pytest.raises(ConfigError, match="--frame-id"):
         run([CONFIG], cloud, frame_id="a1", repeat=1, **options)
 
 
-def test_default_configs_are_those_without_an_acquisition():
-    names = {path.stem for path in bench_detector.plain_configs()}
-    assert {"second", "second_small"} <= names
-    assert not any(name.endswith(("_kecor", "_random", "_entropy")) for name in names)
+def test_default_configs_are_those_of_kitti():
+    names = {path.stem for path in bench_detector.kitti_configs()}
+    assert {"second", "second_small", "second_iou", "pv_rcnn"} <= names
