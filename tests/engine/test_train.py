@@ -165,22 +165,9 @@ def test_bfloat16_trains_close_to_single_precision(tmp_path):
         torch.testing.assert_close(weights(half)[name], tensor, rtol=0, atol=0.05)
 
 
-@pytest.mark.parametrize(
-    ("changes", "key"),
-    [
-        ({"amp": "fp16"}, "schedule.amp: fp16 needs a CUDA device"),
-        ({"epochs": 0}, "schedule.epochs: 0 must be above zero"),
-        ({"batch_size": 0}, "schedule.batch_size"),
-        ({"lr": float("nan")}, "schedule.lr"),
-        ({"grad_clip": -1.0}, "schedule.grad_clip"),
-        ({"weight_decay": -0.1}, "schedule.weight_decay"),
-        ({"pct_start": 1.0}, "schedule.pct_start"),
-        ({"momentum_high": 1.0}, "schedule.momentum_high"),
-    ],
-)
-def test_schedules_that_cannot_be(tmp_path, changes, key):
-    with pytest.raises(ConfigError, match=key):
-        run(tmp_path, plan=schedule(**changes))
+def test_fp16_needs_a_cuda_device(tmp_path):
+    with pytest.raises(ConfigError, match=r"schedule\.amp: fp16 needs a CUDA device"):
+        run(tmp_path, plan=schedule(amp="fp16"))
 
 
 def read_without_boxes(frame_id):

@@ -179,7 +179,9 @@ def test_a_spoilt_index_is_an_error(tmp_path, text):
 
 def test_build_dataset_follows_the_config_and_pickles(tmp_path):
     root = write_set(tmp_path / "set")
-    data = DataConfig("kitti", str(root), CLASSES, [0, -40, -3, 70, 40, 1], VoxelConfig([1, 1, 1]), camera_view=False)
+    data = DataConfig(
+        "kitti", str(root), CLASSES, [0, -40, -3, 70, 40, 1], VoxelConfig([1, 1, 1]), options={"camera_view": False}
+    )
     dataset = pickle.loads(pickle.dumps(build_dataset(data, "val")))
     assert dataset.ids == ["b0"]
     assert len(dataset.read("b0").points) == 400
