@@ -53,7 +53,7 @@ def read(name):
 def test_a_2d_detectors_frames_are_chosen_from_files_in_and_out_of_memory(page):
     page("A 2D detector", "Large pools")
     chosen, large = read("selection.json"), read("large.json")
-    assert set(chosen) == {"ids", "gains", "method", "predicted_boxes", "predicted_cost", "info"}
+    assert set(chosen) == {"ids", "gains", "method", "predicted_boxes", "predicted_cost", "info", "terms"}
     assert len(set(chosen["ids"])) == len(set(large["ids"])) == 20
     assert chosen["info"]["proxy_loss_last"] < 0.5 * chosen["info"]["proxy_loss_mean"]
     memory, disk = read_frames("pool.npz"), read_frames("pool")

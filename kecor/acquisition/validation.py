@@ -49,14 +49,16 @@ def _check_indices(indices: np.ndarray, pool: FrameSet) -> None:
 
 def _check_values(name: str, values: np.ndarray, length: int) -> None:
     array = np.asarray(values)
-    if array.shape != (length,) or not np.issubdtype(array.dtype, np.number):
+    if array.shape != (length,) or array.dtype.kind not in "iuf":
         raise SelectionError(f"{name} must be ({length},) numbers, got shape {array.shape} of {array.dtype}")
     bad = np.flatnonzero(~np.isfinite(array))
     if len(bad):
         raise SelectionError(f"{name} are not finite: {array[bad[0]]} at {bad[0]}")
 
 
-def _check_info(info: dict[str, Any]) -> None:
+def _check_info(info: Any) -> None:
+    if not isinstance(info, dict):
+        raise SelectionError(f"info must be a dict, got a {type(info).__name__}")
     try:
         json.dumps(info, allow_nan=False)
     except (TypeError, ValueError) as error:

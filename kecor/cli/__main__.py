@@ -25,7 +25,7 @@ def main() -> int:
     """Run the command that the first argument names; its own arguments follow."""
     name, *arguments = sys.argv[1:] or ["--help"]
     if name not in COMMANDS:
-        known = "\n".join(f"  {command:<12}{text}" for command, text in COMMANDS.items())
+        known = "\n".join(f"  {command:<14}{text}" for command, text in COMMANDS.items())
         print(f"usage: kecor COMMAND [ARGUMENTS]\n\ncommands:\n{known}\n\nkecor COMMAND --help says more")
         return 0 if name in ("-h", "--help") else 2
     sys.argv = [f"kecor {name}", *arguments]

@@ -12,10 +12,16 @@ PARTS = {"kitti": kitti, "waymo": waymo, "custom": custom, "simulated": simulate
 
 def build_parser() -> argparse.ArgumentParser:
     examples = "\n".join(f"  {part.EXAMPLE}" for part in PARTS.values())
-    parser = command_parser(__doc__, f"examples:\n{examples}\n")
+    parser = command_parser(__doc__, f"examples:\n{examples}")
     commands = parser.add_subparsers(required=True, metavar="{" + ",".join(PARTS) + "}")
     for name, part in PARTS.items():
-        one = commands.add_parser(name, help=part.HELP, description=part.HELP, epilog=f"example: {part.EXAMPLE}")
+        one = commands.add_parser(
+            name,
+            help=part.HELP,
+            description=part.HELP,
+            epilog=f"example: {part.EXAMPLE}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
         part.add_arguments(one)
         one.set_defaults(run=part.run)
     return parser

@@ -159,6 +159,8 @@ def test_a_missing_file_of_a_finished_stage_is_named(tmp_path, config, state, st
     config = changed(config, "active", start=start)
     evaluated = {"train": 1.0, "evaluate": 1.0}
     seconds = [evaluated, evaluated if stage not in ("train", "evaluate") else {}][: number + 1]
+    if stage == "label":
+        seconds[1] = {**evaluated, "select": 1.0}
     state = dataclasses.replace(state, round=number, stage=stage, seconds=seconds if number else [{}])
     names = ("checkpoint.pth", "metrics.json", "selection.json")
     for path in [tmp_path / "initial.pth", *(tmp_path / f"round_0{k}" / name for k in (0, 1) for name in names)]:

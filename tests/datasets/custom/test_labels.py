@@ -56,7 +56,12 @@ def test_what_is_no_text_is_refused(tmp_path):
     (tmp_path / "wide.txt").write_bytes(GOOD.encode("utf-16"))
     with (tmp_path / "sparse.txt").open("wb") as stream:
         stream.truncate(64 << 30)
-    names = {"pipe.txt": "no regular", "binary.txt": "UTF-8", "wide.txt": "UTF-8", "sparse.txt": "too many"}
+    names = {
+        "pipe.txt": "no regular",
+        "binary.txt": "UTF-8",
+        "wide.txt": "UTF-8",
+        "sparse.txt": "68719476736 bytes",
+    }
     for name, says in {**names, "none.txt": "no such file"}.items():
         with pytest.raises(DataError, match=says):
             read_label_file(tmp_path / name)

@@ -106,7 +106,7 @@ def test_a_scene_without_annotations_is_not_labelled(tmp_path):
     [
         (lambda s: s.sweeps.reverse(), "order of time"),
         (lambda s: s.sweeps[0].objects.categories.__setitem__(0, "tank"), "tank"),
-        (lambda s: s.sweeps[0].objects.boxes.__setitem__((0, 3), -1), "not positive"),
+        (lambda s: s.sweeps[0].objects.boxes.__setitem__((0, 3), -1), "positive sizes"),
         (lambda s: setattr(s.sweeps[1], "points", np.zeros((3, 4))), "points must be finite"),
     ],
 )

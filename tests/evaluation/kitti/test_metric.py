@@ -174,6 +174,9 @@ def test_no_result_is_written_outside_the_folder(calib, tmp_path):
     class Anywhere:
         classes = ("Car",)
 
+        def is_labelled(self, frame_id):
+            return True
+
         def objects(self, frame_id):
             return KittiObjects.from_rows([], np.zeros((0, 15)))
 
@@ -184,11 +187,11 @@ def test_no_result_is_written_outside_the_folder(calib, tmp_path):
             return SIZE
 
     metric, found = build_metric({"type": "kitti"}), detection(box(20, 0))
-    metric.evaluate(Anywhere(), {"seq/000001": found}, tmp_path / "results")
+    metric.write_results(Anywhere(), {"seq/000001": found}, tmp_path / "results")
     assert (tmp_path / "results" / "seq" / "000001.txt").is_file()
     for frame_id in ("../x", "seq/../../x", str(tmp_path / "x")):
         with pytest.raises(DataError, match="lies outside"):
-            metric.evaluate(Anywhere(), {frame_id: found}, tmp_path / "results")
+            metric.write_results(Anywhere(), {frame_id: found}, tmp_path / "results")
     assert [path.name for path in tmp_path.iterdir()] == ["results"]
 
 

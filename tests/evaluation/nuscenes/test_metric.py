@@ -146,7 +146,7 @@ def test_only_the_best_500_boxes_are_kept(dataset, tmp_path):
         ({"scores": np.full(10, np.nan)}, "not finite"),
         ({"scores": np.zeros(3)}, "10 boxes have scores"),
         ({"labels": np.full(10, 10)}, "labels"),
-        ({"boxes": np.full((10, 7), np.inf)}, "not finite"),
+        ({"boxes": np.full((10, 7), np.inf)}, "expected finite values"),
         ({"velocities": np.zeros((10, 3))}, "velocities"),
     ],
 )
