@@ -14,6 +14,8 @@ from kecor.active.fingerprints import check_files_unchanged, check_labels_unchan
 from kecor.active.oracle import SimulatedOracle
 from kecor.active.preflight import check_files, check_processes, check_splits, checked_budget, has_run
 from kecor.active.purchase import checked_needs
+from kecor.active.spacing import Neighbours, Place
+from kecor.active.start import candidates, find_places, labelled_frames
 from kecor.active.state import DONE, ROUND_STAGES, ROUNDS_KEY, State, digest_of_splits, load_state, settings_of
 from kecor.config import Config, dump_config
 from kecor.datasets import build_dataset
@@ -33,6 +35,7 @@ class Run:
 
     Attributes:
         ids: frame ids of the training split, in its order.
+        places: sequence and time of these frames; empty without ``active.min_gap``.
         frame_sets: number of a round and what its detector found in the unlabelled and the labelled frames; None
             before they are read.
     """
@@ -44,6 +47,7 @@ class Run:
     progress: bool
     log: Callable[[str], None]
     ids: list[str]
+    places: dict[str, Place]
     val_set: Dataset
     metric: Metric
     acquisition: Acquisition
@@ -60,9 +64,14 @@ class Run:
 
     @property
     def unlabelled(self) -> list[str]:
-        """Ids of the frames that are not labelled, in the order of the split."""
+        """Ids of the frames that can be bought and are not labelled, in the order of the split."""
         labelled = set(self.state.labelled)
-        return [frame_id for frame_id in self.ids if frame_id not in labelled]
+        return [frame_id for frame_id in candidates(self.ids, self.config) if frame_id not in labelled]
+
+    def neighbours(self) -> Neighbours | None:
+        """The frames that lie too close to labelled ones; None without ``active.min_gap``."""
+        gap = self.config.active.min_gap
+        return Neighbours(self.places, gap, self.state.labelled) if gap > 0 else None
 
     def rng(self, stage: str) -> np.random.Generator:
         """The generator of a stage of the current round."""
@@ -121,8 +130,7 @@ def open_run(
             _add_rounds(state, config, work_dir)
             log(f"resuming at round {state.round}, {state.stage}")
             return state
-        labelled = [frame_id for frame_id in train_set.ids if train_set.is_labelled(frame_id)]
-        boxes = SimulatedOracle(train_set).buy(initial_frames(labelled, config))
+        boxes = SimulatedOracle(train_set).buy(initial_frames(labelled_frames(train_set, config), config))
         _write_start(config, work_dir, pretrained)
         state = State(settings, splits, config.seed, name, [], [])
         state.n_frames, state.processes = len(train_set), launch.world_size()
@@ -134,7 +142,8 @@ def open_run(
     state = launch.first_on_main(begin)
     oracle = SimulatedOracle(train_set, state.frames)
     common = (config, work_dir, device, launcher, progress, log)
-    return Run(*common, train_set.ids, val_set, metric, acquisition, budget, needs, state, oracle)
+    places = find_places(train_set, config, log)
+    return Run(*common, train_set.ids, places, val_set, metric, acquisition, budget, needs, state, oracle)
 
 
 def initial_frames(labelled: list[str], config: Config) -> list[str]:

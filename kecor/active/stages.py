@@ -121,7 +121,8 @@ def _select(al: Run) -> str:
 def _choose(al: Run, pool: FrameSet, labelled: FrameSet) -> str:
     """Write the acquisition function's checked answer to selection.json; an empty one ends the run."""
     method, number = al.state.method, al.state.round
-    record = {"round": number, **choose(method, al.acquisition, pool, labelled, al.budget, al.rng("select"))}
+    rng, neighbours = al.rng("select"), al.neighbours()
+    record = {"round": number, **choose(method, al.acquisition, pool, labelled, al.budget, rng, neighbours)}
     record["info"] = _with_drift(al, record["info"])
     write_json(al.folder / run_dir.SELECTION, record)
     if not record["ids"]:

@@ -79,13 +79,19 @@ class ScheduleConfig:
 
 @dataclass
 class ActiveConfig:
-    """The rounds: how many frames are labelled at the start, how often labels are bought and for how much."""
+    """The rounds: how many frames are labelled at the start, how often labels are bought and for how much.
+
+    Only every ``interval``-th frame of the training split can be bought. Bought frames of one sequence lie at least
+    ``min_gap`` seconds apart; 0 switches this off.
+    """
 
     initial: Count = 100
     rounds: Annotated[int, Range(0, 10_000)] = 6
     amount: NotNegative = 100.0
     cost_frame: NotNegative = 1.0
     cost_box: NotNegative = 0.0
+    interval: Count = 1
+    min_gap: NotNegative = 0.0
     start: Literal["cold", "warm"] = "cold"
     n_rois: Annotated[int, Range(1, 10_000)] = 128
     dropout_passes: Annotated[int, Range(2, 10_000)] = 10
