@@ -73,15 +73,16 @@ def read_layers(path: Path, chain: tuple[Path, ...] = ()) -> list[Values]:
 def merge(lower: Values, upper: Values) -> Values:
     """``lower`` with what ``upper`` says, section by section.
 
-    A section of ``upper`` whose ``type`` differs, or which says ``_delete_: true``, replaces the one below it.
+    A section of ``upper`` whose ``type`` differs replaces the one below it, unless it says ``_delete_: false``; so does
+    one that says ``_delete_: true``.
     """
     merged = {**lower, **upper}
     for key, above in upper.items():
         if not isinstance(above, dict):
             continue
         below = lower.get(key)
-        same = isinstance(below, dict) and above.get("type") in (None, below.get("type"))
-        kept = below if isinstance(below, dict) and same and above.get(DELETE) is not True else {}
+        other = isinstance(below, dict) and above.get("type") not in (None, below.get("type"))
+        kept = below if isinstance(below, dict) and not above.get(DELETE, other) else {}
         merged[key] = merge(kept, {name: value for name, value in above.items() if name != DELETE})
     return merged
 

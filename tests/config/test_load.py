@@ -22,6 +22,30 @@ def test_every_config_is_valid_and_survives_a_round_trip(path, tmp_path):
     assert load_config(copy) == config
 
 
+def test_there_are_full_and_small_configs_and_not_too_many_files():
+    expected = {f"{name}{size}" for name in ("waymo/second", "waymo/pv_rcnn", "nuscenes/second", "custom/second")
+                for size in ("", "_small")}  # fmt: skip
+    assert expected <= {path.relative_to(SHIPPED).with_suffix("").as_posix() for path in MAINS}
+    assert len(list(SHIPPED.rglob("*.yaml"))) <= 40
+
+
+@pytest.mark.parametrize("path", MAINS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_a_detector_has_an_anchor_for_each_class_and_as_many_features_as_the_data_set(path):
+    config = load_config(path)
+    assert [anchor["name"] for anchor in config.detector["dense_head"]["anchors"]] == config.data.classes
+    features = {"waymo": 5, "nuscenes": 5}.get(config.data.type, 4)
+    assert config.detector["backbone_3d"]["in_channels"] == features
+
+
+@pytest.mark.parametrize("folder", ["kitti", "waymo"])
+@pytest.mark.parametrize("size", ["", "_small"])
+def test_two_stage_detectors_stand_on_second(folder, size):
+    second, pv_rcnn = (load_config(f"{folder}/{name}{size}.yaml").detector for name in ("second", "pv_rcnn"))
+    for key in ("norm_momentum", "backbone_3d", "backbone_2d", "dense_head"):
+        assert pv_rcnn[key] == second[key]
+    assert pv_rcnn["post_processing"]["score_threshold"] == second["post_processing"]["score_threshold"]
+
+
 @pytest.mark.parametrize("name", method_names())
 def test_any_method_goes_with_any_config(name):
     base = load_config(SMALL)
@@ -40,9 +64,9 @@ def test_options_override_and_are_typed():
 
 def test_defaults_come_before_options():
     assert load_config(SMALL, ["acquisition.sigma=0.2"]).acquisition == {"type": "kecor", "sigma": 0.2}
-    assert load_config(SMALL, ["acquisition.sigma=0.2"], method="kecor_rbf").acquisition == {
+    assert load_config(SMALL, ["acquisition.sigma=0.2"], method="kecor_linear").acquisition == {
         "type": "kecor",
-        "kernel": {"type": "rbf"},
+        "kernel": {"type": "linear"},
         "sigma": 0.2,
     }
 

@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config as FileConfig
 
 from kecor import ops
 from kecor.config import load_config
@@ -38,7 +37,7 @@ WAYMO = tiny_data(
 
 
 def section(name: str) -> dict:
-    return FileConfig.fromfile(str(CONFIGS / "_base_" / "detectors" / name)).to_dict()["detector"]
+    return load_config(CONFIGS / name).detector
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def trained():
 
 @pytest.mark.parametrize(
     ("name", "data", "published"),
-    [("pv_rcnn.yaml", KITTI, pv_rcnn_kitti), ("pv_rcnn_waymo.yaml", WAYMO, pv_rcnn_waymo)],
+    [("kitti/pv_rcnn.yaml", KITTI, pv_rcnn_kitti), ("waymo/pv_rcnn.yaml", WAYMO, pv_rcnn_waymo)],
 )
 def test_a_published_checkpoint_fits_the_full_config(name, data, published, tmp_path):
     detector = build_detector(section(name), data)
@@ -60,7 +59,7 @@ def test_a_published_checkpoint_fits_the_full_config(name, data, published, tmp_
 
 
 def test_the_defaults_are_the_config_for_kitti():
-    full, default = (build_detector(s, KITTI, seed=0) for s in (section("pv_rcnn.yaml"), {"type": "pv_rcnn"}))
+    full, default = (build_detector(s, KITTI, seed=0) for s in (section("kitti/pv_rcnn.yaml"), {"type": "pv_rcnn"}))
     states = full.state_dict(), default.state_dict()
     assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
     assert full.limits == default.limits
@@ -77,9 +76,9 @@ def test_the_defaults_are_the_config_for_kitti():
 @pytest.mark.parametrize(
     ("name", "data"),
     [
-        ("pv_rcnn_small.yaml", tiny_data(point_cloud_range=[0, -39.68, -3, 69.12, 39.68, 1])),
+        ("kitti/pv_rcnn_small.yaml", tiny_data(point_cloud_range=[0, -39.68, -3, 69.12, 39.68, 1])),
         (
-            "pv_rcnn_waymo_small.yaml",
+            "waymo/pv_rcnn_small.yaml",
             tiny_data(classes=WAYMO.classes, point_cloud_range=[-75.2, -75.2, -2, 75.2, 75.2, 4]),
         ),
     ],

@@ -4,7 +4,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config as FileConfig
 
 from kecor import ops
 from kecor.config import load_config
@@ -34,7 +33,7 @@ KITTI = tiny_data(point_cloud_range=[0, -40, -3, 70.4, 40, 1], voxels=VoxelConfi
 
 
 def section(name: str) -> dict:
-    return FileConfig.fromfile(str(CONFIGS / "_base_" / "detectors" / name)).to_dict()["detector"]
+    return load_config(CONFIGS / "kitti" / name).detector
 
 
 @pytest.fixture(scope="module")

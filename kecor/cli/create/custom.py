@@ -19,6 +19,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="classes to train (default: all labelled ones)")
     parser.add_argument("--label-reading", nargs="+", metavar="NAME", default=[], help=reading)
     parser.add_argument("--voxel-size", type=float, metavar="METRES", help="along x and y (default: by the volume)")
+    parser.add_argument(
+        "--config",
+        default="custom/second.yaml",
+        metavar="CONFIG",
+        help="config that the measured values go on top of (default: custom/second.yaml; on a CPU second_small.yaml)",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -33,6 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.classes,
         arguments.label_reading,
         arguments.voxel_size,
+        arguments.config,
     )
     shown = outcome.sweeps[:: max(1, len(outcome.sweeps) // 3)][:3]
     picture = out.with_suffix(".png")

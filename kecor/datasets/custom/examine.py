@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from kecor.config import load_config
 from kecor.datasets.clouds.columns import DEFAULT, check_columns, feature_names
 from kecor.datasets.convention import apply_readings, check_readings
 from kecor.datasets.custom.check import Findings, check_set, find_columns
@@ -19,9 +20,8 @@ from kecor.datasets.custom.measure import Z_SIZE, anchors, volume, voxel_counts,
 from kecor.errors import ConfigError, DataError
 from kecor.structures import Frame, as_boxes
 
-PASTED = 15
-"""Objects of each class in a training frame after pasting, as published for KITTI."""
-VARIED = [{"type": "flip"}, {"type": "rotate"}, {"type": "scale"}]
+CONFIG = "custom/second.yaml"
+"""The config that what is measured goes on top of by default."""
 
 
 @dataclass
@@ -58,6 +58,7 @@ def examine(
     classes: Sequence[str] | None = None,
     label_reading: Sequence[str] = (),
     voxel: float | None = None,
+    config: str | Path = CONFIG,
     progress: bool = True,
 ) -> Outcome:
     """Check and measure a folder of own sweeps. Statistics are those of the frames labelled now.
@@ -67,13 +68,16 @@ def examine(
         columns: what a point of a .bin or .npy file holds; by default it is found out.
         classes: classes to train; by default all that are labelled, most frequent first.
         label_reading: how labels are meant that differ from the convention.
-        voxel: size of voxels along x and y in metres; by default 0.05, or 0.1 for large volumes.
+        voxel: size of voxels along x and y in metres; by default 0.05, or 0.1 for large volumes, or the config's where
+            that is coarser.
+        config: the config that what is measured goes on top of; training frames are varied as it says.
 
     Raises:
         DataError: no cloud can be read, no object is labelled, or none of one class.
-        ConfigError: ``columns``, ``label_reading`` or ``voxel`` cannot be used.
+        ConfigError: ``columns``, ``label_reading``, ``voxel`` or ``config`` cannot be used.
     """
     check_readings(label_reading)
+    base = load_config(config).data
     if voxel is not None and not 0.01 <= voxel <= 2:
         raise ConfigError(f"voxel size: {voxel:g} m is not between 0.01 and 2 m")
     columns = check_columns(columns) or find_columns(next(iter(find_clouds(root).values())))
@@ -88,20 +92,25 @@ def examine(
     scale = intensity_scale(frame.points for frame in as_written) if as_written else 1.0
     sweeps = [_as_trained(frame, label_reading, scale) for frame in as_written]
     meant = apply_readings(boxes, label_reading)
-    measured, voxels = _volume(meant, sweeps, voxel)
+    measured, voxels = _volume(meant, sweeps, voxel or max(voxel_size(meant), base.voxels.size[0]))
     data = {
         **{"type": "custom", "root": str(root), "classes": chosen},
         **{"columns": columns or list(DEFAULT), "intensity": scale, "label_reading": list(label_reading)},
         **measured,
-        "augmentation": [{"type": "gt_sampling", "counts": dict.fromkeys(chosen, PASTED)}, *VARIED],
+        "augmentation": [_pasting(step, chosen) for step in base.augmentation],
     }
     settings = {"data": data, "detector": _detector(anchors(meant, names, chosen), data["columns"])}
     return Outcome(findings, boxes, names, settings, sweeps, as_written, voxels)
 
 
-def _volume(boxes: np.ndarray, sweeps: Sequence[Frame], voxel: float | None) -> tuple[dict[str, Any], np.ndarray]:
+def _pasting(step: dict[str, Any], classes: Sequence[str]) -> dict[str, Any]:
+    """A step of the augmentation; where it pastes objects, as many of each class as of the one pasted most."""
+    return {**step, "counts": dict.fromkeys(classes, max(step["counts"].values()))} if "counts" in step else step
+
+
+def _volume(boxes: np.ndarray, sweeps: Sequence[Frame], voxel: float) -> tuple[dict[str, Any], np.ndarray]:
     """The keys of ``data`` that describe space, and the (F,) occupied voxels of each sweep."""
-    size = voxel_size(boxes) if voxel is None else [voxel, voxel, Z_SIZE]
+    size = [voxel, voxel, Z_SIZE]
     space = volume(boxes, size)
     counts = voxel_counts(sweeps, space, size)
     limit = voxel_limit(counts)

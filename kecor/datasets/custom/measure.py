@@ -23,11 +23,10 @@ LONG = 3.0
 PERCENTILES = (0.5, 99.5)
 
 
-def voxel_size(boxes: np.ndarray) -> list[float]:
-    """Voxel sizes along x, y, z for a volume around ``boxes`` (M, 7)."""
+def voxel_size(boxes: np.ndarray) -> float:
+    """Metres of a voxel along x and y for a volume around ``boxes`` (M, 7)."""
     low, high = _extent(boxes)
-    step = FINE if (high - low)[:2].max() <= LARGE else COARSE
-    return [step, step, Z_SIZE]
+    return FINE if (high - low)[:2].max() <= LARGE else COARSE
 
 
 def volume(boxes: np.ndarray, size: Sequence[float]) -> list[float]:

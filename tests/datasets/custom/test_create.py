@@ -8,7 +8,9 @@ import pytest
 import torch
 import yaml
 
-from kecor.config import DataConfig, VoxelConfig
+from kecor.config import DataConfig, VoxelConfig, load_config
+from kecor.config.layers import SHIPPED
+from kecor.datasets import build_dataset
 from kecor.datasets.custom import CustomDataset, write_custom_set
 from kecor.datasets.custom.create import create
 from kecor.datasets.samples import Samples, collate
@@ -53,6 +55,30 @@ def test_what_is_written_builds_the_data_set(tmp_path):
     assert len(dataset.read("000").boxes) == 17
     low, high = np.reshape(data["point_cloud_range"], (2, 3))
     assert (np.round((high - low)[:2] / 0.16) % 16 == 0).all()
+
+
+def test_what_is_written_is_a_config_on_top_of_another(tmp_path):
+    root = made(tmp_path / "set")
+    _, out = create(root)
+    config = load_config(out)
+    assert (config.data.classes, config.evaluation, config.detector["type"]) == (
+        ["Car", "Walker"],
+        {"type": "boxes"},
+        "second",
+    )
+    assert [anchor["name"] for anchor in config.detector["dense_head"]["anchors"]] == ["Car", "Walker"]
+    assert config.detector["backbone_2d"] == load_config("custom/second.yaml").detector["backbone_2d"]
+    _, out = create(root, config=SHIPPED / "custom" / "second_small.yaml")
+    assert yaml.safe_load(out.read_text())["_base_"] == "custom/second_small.yaml"
+    small = load_config(out)
+    assert small.data.voxels.size == [0.2, 0.2, 0.1]
+    assert small.data.augmentation[-1] == {"type": "rotate", "max_angle": 0.1}
+    own = tmp_path / "own.yaml"
+    own.write_text("_base_: custom/second_small.yaml\nseed: 9\n")
+    _, out = create(root, out=tmp_path / "elsewhere" / "measured.yaml", config=own)
+    assert load_config(out).seed == 9
+    dataset = build_dataset(load_config(out).data, "train")
+    assert dataset.read("000").names.tolist().count("Car") == 14
 
 
 def test_only_labelled_frames_are_measured(tmp_path):

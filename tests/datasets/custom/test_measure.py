@@ -42,7 +42,7 @@ def test_anchors_of_kitti_are_near_the_published_ones(kitti):
 
 def test_volume_of_kitti_holds_its_boxes(kitti):
     boxes, _ = kitti
-    assert voxel_size(boxes) == [0.05, 0.05, 0.1]
+    assert voxel_size(boxes) == 0.05
     space = volume(boxes, [0.05, 0.05, 0.1])
     x0, y0, z0, x1, y1, z1 = space
     assert -4 < x0 < 3
@@ -78,7 +78,7 @@ def test_one_box_has_a_volume_too():
 
 def test_large_volumes_get_larger_voxels():
     boxes = np.array([[-75.0, 0, 0, 4, 2, 1.5, 0], [75, 0, 0, 4, 2, 1.5, 0]])
-    assert voxel_size(boxes) == [0.1, 0.1, 0.1]
+    assert voxel_size(boxes) == 0.1
 
 
 def test_occupied_voxels_are_counted():
