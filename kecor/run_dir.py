@@ -14,10 +14,19 @@ CURVE = "curve.png"
 KERNEL = "kernel.png"
 REPORT = "report.html"
 
+INITIAL = "initial"
+"""Folder of the first frames, where annotators label them too."""
+LABELS = "labels"
+"""Folder of the labels that annotators returned, ``ID.txt``."""
+
 CHECKPOINT = "checkpoint.pth"
 METRICS = "metrics.json"
 SELECTION = "selection.json"
 PICKS = "picks.png"
+TO_LABEL = "to_label"
+HANDED_OUT = "handed_out.json"
+DELIVERED = "delivered.json"
+ANNOTATORS = "annotators.json"
 TRAIN_LOG = "train.log"
 TENSORBOARD = "tensorboard"
 RESULTS = "results"
@@ -26,6 +35,11 @@ POOL_LABELLED = "pool/labelled"
 """Frame sets: what the detector of a round found in the unlabelled and in the labelled frames."""
 
 ROUNDS = "round_*"
+
+
+def source_dir(work_dir: Path, number: int) -> Path:
+    """The folder of the purchase that round ``number`` trains on: the round before, or that of the first frames."""
+    return round_dir(work_dir, number - 1) if number > 0 else work_dir / INITIAL
 
 
 def round_dir(work_dir: Path, number: int) -> Path:

@@ -34,6 +34,7 @@ def run(
     resume: bool = False,
     pretrained: Path | None = None,
     round_0: Path | None = None,
+    accept_missing: bool = False,
     progress: bool = True,
     log: Callable[[str], None] = print,
 ) -> list[Row]:
@@ -43,8 +44,11 @@ def run(
     purchase. With several processes ``work_dir`` must be a folder they all see. ``round_0`` is the folder of another
     run whose training and evaluation of round 0 are reused.
 
+    With annotators, the run ends after it has handed frames out, in the stage ``waiting``, and goes on with ``resume``
+    when their labels are there; ``accept_missing`` puts frames that are not labelled back into the pool.
+
     Returns:
-        The rows of summary.csv, one a round.
+        The rows of summary.csv, one an evaluated round.
 
     Raises:
         KecorError: wrong input, or a disk that is full or cannot be written to. Finished stages stay on disk;
@@ -61,6 +65,7 @@ def run(
             launcher=launcher,
             resume=resume,
             pretrained=pretrained,
+            accept_missing=accept_missing,
             progress=progress,
             log=say,
         )
@@ -69,6 +74,8 @@ def run(
         while al.state.stage != DONE:
             stage, started = al.state.stage, time.perf_counter()
             following = STAGE_FUNCTIONS[stage](al)
+            if following == stage:  # annotators are at work
+                break
             seconds = time.perf_counter() - started
             say(f"round {al.state.round}: {stage} done in {seconds:.1f} s")
             note_file(al.state, stage, al.state.round, work_dir)
@@ -82,6 +89,8 @@ def run(
 def _publish(al: Run) -> list[Row]:
     """Write summary.csv, curve.png and report.html from the finished rounds."""
     rows = summary_rows(al.state, al.config, al.work_dir)
+    if not rows:  # the first frames are with annotators
+        return rows
     write_summary(rows, al.work_dir / run_dir.SUMMARY)
     update_report(al.work_dir)
     return rows

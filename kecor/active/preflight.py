@@ -6,11 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kecor import run_dir
-from kecor.active.state import DONE, NEW_RUN, State
+from kecor.active.start import candidates, must_wait
+from kecor.active.state import DONE, NEW_RUN, WAITING, State
 from kecor.config import Config
 from kecor.datasets.base import Dataset
 from kecor.engine import launch
 from kecor.errors import ConfigError, StateError
+from kecor.labelling.formats import EXPORT_FORMATS
 from kecor.structures import Budget
 
 
@@ -27,27 +29,44 @@ def checked_budget(config: Config) -> Budget:
         raise ConfigError(f"active.amount, active.cost_frame, active.cost_box: {error}") from error
 
 
-def check_splits(config: Config, train_set: Dataset, val_set: Dataset, log: Callable[[str], None]) -> None:
+def check_annotators(config: Config) -> None:
+    """Check that work can be handed out as ``oracle`` says.
+
+    Raises:
+        ConfigError: no such format, or a class name that label files cannot hold.
+    """
+    name = config.oracle.format
+    if name not in EXPORT_FORMATS:
+        raise ConfigError(f"oracle.format: got {name!r}; expected one of: {', '.join(EXPORT_FORMATS)}")
+    blank = next((name for name in config.data.classes if len(name.split()) != 1), None)
+    if blank is not None:
+        raise ConfigError(f"data.classes: {blank!r} holds a blank, which label files cannot; rename the class")
+
+
+def check_splits(config: Config, train_set: Dataset, val_set: Dataset | None, log: Callable[[str], None]) -> None:
     """Check both splits before any training: their sizes, and that their first frames can be read.
 
-    Warns when they share frames.
+    Warns when they share frames, and when there is nothing to measure on.
 
     Raises:
         ConfigError: a split has too few frames or labels. DataError: a file of a first frame is missing or faulty.
     """
     data, initial = config.data, config.active.initial
     labelled = sum(map(train_set.is_labelled, train_set.ids))
-    if initial > labelled:
+    there = len(candidates(train_set.ids, config)) if must_wait(train_set, config) else labelled
+    if initial > there:
         raise ConfigError(
             f"active.initial: got {initial}, but the split {data.train_split!r} has {len(train_set.ids)} frames, "
-            f"{labelled} of them labelled"
+            f"{there} of them {'candidates' if must_wait(train_set, config) else 'labelled'}"
         )
-    if not val_set.ids:
-        raise ConfigError(f"data.val_split: the split {data.val_split!r} has no frame")
-    for dataset in (train_set, val_set):
+    if val_set is not None and not val_set.ids:
+        raise ConfigError(f"data.val_split: the split {data.val_split!r} has no frame; null goes on without one")
+    if val_set is None or not any(map(val_set.is_labelled, val_set.ids)):
+        log("warning: no frame to evaluate on is labelled: the run goes on without average precision")
+    for dataset in (train_set, val_set) if val_set else (train_set,):
         first = dataset.ids[0]
         dataset.read(first, labels=dataset.is_labelled(first))
-    both = set(train_set.ids) & set(val_set.ids)
+    both = set(train_set.ids) & set(val_set.ids if val_set else ())
     if both:
         log(
             f"warning: {len(both)} frames (such as {min(both)}) are in both {data.train_split!r} and "
@@ -86,15 +105,15 @@ def check_files(state: State, config: Config, work_dir: Path) -> None:
     """Raise StateError when a file of a finished stage that the run still needs is missing."""
     number, stage, cold = state.round, state.stage, config.active.start == "cold"
     here = run_dir.round_dir(work_dir, number)
+    selected = [k for k, seconds in enumerate(state.seconds) if "select" in seconds]
     evaluated = [k for k, seconds in enumerate(state.seconds) if "evaluate" in seconds]
     needed = [run_dir.round_dir(work_dir, k) / run_dir.METRICS for k in evaluated]
     if stage != DONE and (cold or number == 0):
         needed.append(work_dir / run_dir.INITIAL_WEIGHTS)
-    if stage in ("evaluate", "pool", "select") or (stage == "label" and not cold):
+    if stage in ("evaluate", "pool", "select") or (stage in ("label", WAITING) and selected and not cold):
         needed.append(here / run_dir.CHECKPOINT)
     if stage == "train" and number > 0 and not cold:
         needed.append(run_dir.round_dir(work_dir, number - 1) / run_dir.CHECKPOINT)
-    selected = [k for k, seconds in enumerate(state.seconds) if "select" in seconds]
     needed += [run_dir.round_dir(work_dir, k) / run_dir.SELECTION for k in selected]
     for path in needed:
         if not path.is_file():

@@ -21,7 +21,7 @@ from kecor.errors import StateError
 from kecor.files import write_atomic
 from kecor.run_dir import CHECKPOINT, METRICS, STATE, round_dir
 
-FREE = ("acquisition.", "custom_imports", "active.")
+FREE = ("acquisition.", "custom_imports", "active.", "oracle.")
 """Settings that matter only after round 0; the frames that ``active.initial`` sets are compared themselves."""
 KEPT = (run_dir.TRAIN_LOG, run_dir.TENSORBOARD)
 

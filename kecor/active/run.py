@@ -10,13 +10,22 @@ import numpy as np
 
 from kecor import run_dir
 from kecor.acquisition import Acquisition, build_acquisition
+from kecor.active.annotators.corrections import take_corrections
+from kecor.active.annotators.stored_labels import StoredLabels
 from kecor.active.fingerprints import check_files_unchanged, check_labels_unchanged, label_digest
 from kecor.active.oracle import SimulatedOracle
-from kecor.active.preflight import check_files, check_processes, check_splits, checked_budget, has_run
+from kecor.active.preflight import (
+    check_annotators,
+    check_files,
+    check_processes,
+    check_splits,
+    checked_budget,
+    has_run,
+)
 from kecor.active.purchase import checked_needs
 from kecor.active.spacing import Neighbours, Place
-from kecor.active.start import candidates, find_places, labelled_frames
-from kecor.active.state import DONE, ROUND_STAGES, ROUNDS_KEY, State, digest_of_splits, load_state, settings_of
+from kecor.active.start import candidates, find_places, first_frames, must_wait, stage_rng
+from kecor.active.state import DONE, ROUNDS_KEY, WAITING, State, digest_of_splits, load_state, settings_of
 from kecor.config import Config, dump_config
 from kecor.datasets import build_dataset
 from kecor.datasets.base import Dataset
@@ -36,6 +45,8 @@ class Run:
     Attributes:
         ids: frame ids of the training split, in its order.
         places: sequence and time of these frames; empty without ``active.min_gap``.
+        store: the labels that annotators returned; None with a simulated oracle.
+        accept_missing: go on without frames that annotators have not labelled.
         frame_sets: number of a round and what its detector found in the unlabelled and the labelled frames; None
             before they are read.
     """
@@ -48,13 +59,15 @@ class Run:
     log: Callable[[str], None]
     ids: list[str]
     places: dict[str, Place]
-    val_set: Dataset
+    val_set: Dataset | None
     metric: Metric
     acquisition: Acquisition
     budget: Budget
     needs: frozenset[str]
     state: State
     oracle: SimulatedOracle
+    store: StoredLabels | None = None
+    accept_missing: bool = False
     frame_sets: tuple[int, FrameSet, FrameSet] | None = None
 
     @property
@@ -84,11 +97,6 @@ class Run:
         return detector
 
 
-def stage_rng(seed: int, number: int, stage: str) -> np.random.Generator:
-    """A function of the seed, the round and the stage alone; ``stage`` is one of ROUND_STAGES or ``initial``."""
-    return np.random.default_rng([seed, number, (*ROUND_STAGES, "initial").index(stage)])
-
-
 def open_run(
     config: Config,
     work_dir: Path,
@@ -97,6 +105,7 @@ def open_run(
     launcher: str,
     resume: bool,
     pretrained: Path | None,
+    accept_missing: bool,
     progress: bool,
     log: Callable[[str], None],
 ) -> Run:
@@ -111,45 +120,51 @@ def open_run(
     budget = checked_budget(config)
     needs = checked_needs(acquisition, budget, name)
     autocast(device, config.schedule.amp)
-    train_set = build_dataset(config.data, config.data.train_split)
-    val_set = build_dataset(config.data, config.data.val_split)
-    check_splits(config, train_set, val_set, log)
-    log(f"{name}, seed {config.seed}: {len(train_set)} frames to buy from, {len(val_set)} to evaluate on; {work_dir}")
+    source = train_set = build_dataset(config.data, config.data.train_split)
+    store = None
+    if config.oracle.type == "annotators":
+        check_annotators(config)
+        needs |= {"detections"}
+        store = train_set = StoredLabels(source, work_dir / run_dir.LABELS)
+    val_set = None if config.data.val_split is None else build_dataset(config.data, config.data.val_split)
+    check_splits(config, source, val_set, log)
+    sizes = f"{len(source)} frames to buy from, {len(val_set or ())} to evaluate on"
+    log(f"{name}, seed {config.seed}: {sizes}; {work_dir}")
 
     def begin() -> State:
         """The state on disk, or that of a new run, whose first files are written."""
         settings = settings_of(config, pretrained=str(pretrained) if pretrained else None)
-        splits = digest_of_splits(train_set.ids, val_set.ids)
+        splits = digest_of_splits(train_set.ids, val_set.ids if val_set else [])
         if has_run(work_dir, resume):
             state = load_state(work_dir, settings, splits)
             check_files(state, config, work_dir)
             check_files_unchanged(state, work_dir)
-            check_labels_unchanged(state, train_set)
+            if store is None:
+                check_labels_unchanged(state, train_set)
+            elif take_corrections(state, work_dir, config.oracle, store, log):
+                state.save(work_dir)
             check_processes(state)
             write_text(work_dir / run_dir.CONFIG, dump_config(config))
             _add_rounds(state, config, work_dir)
             log(f"resuming at round {state.round}, {state.stage}")
             return state
-        boxes = SimulatedOracle(train_set).buy(initial_frames(labelled_frames(train_set, config), config))
+        chosen = [] if must_wait(source, config) else first_frames(source, config)
+        boxes = SimulatedOracle(train_set).buy(chosen)
         _write_start(config, work_dir, pretrained)
         state = State(settings, splits, config.seed, name, [], [])
         state.n_frames, state.processes = len(train_set), launch.world_size()
         state.files[run_dir.INITIAL_WEIGHTS] = file_digest(work_dir / run_dir.INITIAL_WEIGHTS)
         state.buy(boxes, label_digest(train_set, list(boxes)))
+        state.stage = state.stage if boxes else WAITING
         state.save(work_dir)
         return state
 
     state = launch.first_on_main(begin)
     oracle = SimulatedOracle(train_set, state.frames)
-    common = (config, work_dir, device, launcher, progress, log)
     places = find_places(train_set, config, log)
-    return Run(*common, train_set.ids, places, val_set, metric, acquisition, budget, needs, state, oracle)
-
-
-def initial_frames(labelled: list[str], config: Config) -> list[str]:
-    """Frames of round 0, of those with labels: drawn by the seed alone, so that all methods start from the same."""
-    chosen = stage_rng(config.seed, 0, "initial").choice(sorted(labelled), config.active.initial, replace=False)
-    return chosen.tolist()
+    common = (config, work_dir, device, launcher, progress, log)
+    parts = (metric, acquisition, budget, needs, state, oracle)
+    return Run(*common, train_set.ids, places, val_set, *parts, store=store, accept_missing=accept_missing)
 
 
 def _add_rounds(state: State, config: Config, work_dir: Path) -> None:

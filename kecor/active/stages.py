@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 
 from kecor import run_dir
+from kecor.active.annotators.hand_out import is_handed_out
+from kecor.active.annotators.wait import collect_labels, hand_out_frames, prelabels_of
 from kecor.active.pool_pass import pool_pass
 from kecor.active.purchase import choose
 from kecor.active.run import Run
 from kecor.active.selection_file import read_selection
-from kecor.active.state import DONE
+from kecor.active.start import first_frames
+from kecor.active.state import DONE, WAITING
 from kecor.datasets.samples import Samples
 from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.engine import launch
@@ -50,17 +53,19 @@ def _train(al: Run) -> str:
 
 def _evaluate(al: Run) -> str:
     """Measure the trained detector on the validation split; the run ends here when there is nothing left to buy."""
-    config = al.config
-    metrics = evaluate(
-        al.detector(al.folder / run_dir.CHECKPOINT),
-        al.val_set,
-        al.metric,
-        config.data,
-        device=al.device,
-        batch_size=config.schedule.batch_size,
-        amp=config.schedule.amp,
-        progress="evaluate" if al.progress else None,
-    )
+    config, val_set = al.config, al.val_set
+    metrics = None
+    if val_set is not None and any(map(val_set.is_labelled, val_set.ids)):
+        metrics = evaluate(
+            al.detector(al.folder / run_dir.CHECKPOINT),
+            val_set,
+            al.metric,
+            config.data,
+            device=al.device,
+            batch_size=config.schedule.batch_size,
+            amp=config.schedule.amp,
+            progress="evaluate" if al.progress else None,
+        )
     launch.first_on_main(lambda: write_json(al.folder / run_dir.METRICS, metrics))
     return after_evaluation(al)
 
@@ -130,7 +135,7 @@ def _choose(al: Run, pool: FrameSet, labelled: FrameSet) -> str:
         return DONE
     cost = record["predicted_cost"]
     al.log(f"round {number}: {method} selected {len(record['ids'])} of {len(pool)} frames, predicted cost {cost:g}")
-    return "label"
+    return "label" if al.store is None else WAITING
 
 
 def _with_drift(al: Run, info: dict[str, Any]) -> dict[str, Any]:
@@ -144,16 +149,45 @@ def _with_drift(al: Run, info: dict[str, Any]) -> dict[str, Any]:
     return info if drift is None else {**info, "diagnostics": {**after, "drift": drift}}
 
 
+def _wait(al: Run) -> str:
+    """Hand frames to annotators and see what has come back; the first frames of a run begin round 0."""
+    assert al.store is not None
+    store, is_first = al.store, not al.state.frames[0]
+    folder = al.work_dir / run_dir.INITIAL if is_first else al.folder
+    if not launch.first_on_main(lambda: is_handed_out(folder)):
+        ids = (
+            first_frames(store.dataset, al.config)
+            if is_first
+            else read_selection(al.folder / run_dir.SELECTION, al.ids)["ids"]
+        )
+        prelabels = {} if is_first else prelabels_of(al, ids, *_frame_sets(al))
+        launch.first_on_main(lambda: hand_out_frames(al, store, folder, ids, prelabels))
+        return WAITING
+    labelled = launch.first_on_main(lambda: collect_labels(al, store, folder))
+    if labelled is None:
+        return WAITING
+    if not is_first:
+        return "label"
+    al.state.relabel(0, al.oracle.buy(labelled), al.oracle.digest(labelled))
+    return "train"
+
+
 def _label(al: Run) -> str:
-    """Buy the labels of the selected frames, and draw the first of them with predicted and true boxes."""
+    """Buy the labels of the selected frames, and draw the first of them with predicted and true boxes.
+
+    Frames that annotators have not labelled are not bought.
+    """
     path, number = al.folder / run_dir.SELECTION, al.state.round
     record = read_selection(path, al.ids)
     pool, _ = _frame_sets(al)
-    bought = al.oracle.buy(record["ids"])
+    bought = al.oracle.buy([i for i in record["ids"] if al.store is None or al.store.is_stored(i)])
     boxes = list(bought.values())
     cost = float(al.budget.costs(np.array(boxes)).sum())
-    launch.first_on_main(lambda: write_json(path, {**record, "true_boxes": boxes, "true_cost": cost}))
-    al.state.buy(bought, al.oracle.digest(record["ids"]))
+    paid = {"true_boxes": [bought.get(i) for i in record["ids"]], "true_cost": cost}
+    if len(bought) < len(record["ids"]):
+        paid["postponed"] = [i for i in record["ids"] if i not in bought]
+    launch.first_on_main(lambda: write_json(path, {**record, **paid}))
+    al.state.buy(bought, al.oracle.digest(list(bought)))
     launch.first_on_main(lambda: _draw(al, record, pool))
     al.log(f"round {number}: bought {len(boxes)} frames with {sum(boxes)} boxes, true cost {cost:g}")
     if not al.unlabelled:
@@ -163,7 +197,8 @@ def _label(al: Run) -> str:
 
 def _draw(al: Run, record: dict[str, Any], pool: FrameSet) -> None:
     found = dict(zip(pool.ids.tolist(), pool.detections))
-    shown = zip(record["ids"][:MAX_PICKS], record["gains"])
+    bought = set(al.state.labelled)
+    shown = [pick for pick in zip(record["ids"], record["gains"]) if pick[0] in bought][:MAX_PICKS]
     frames = [(al.oracle.read(i), found.get(i), f"{i}, gain {gain:.3g}") for i, gain in shown]
     draw_picks(frames, al.folder / run_dir.PICKS, al.config.data.classes)
 
@@ -173,6 +208,7 @@ STAGE_FUNCTIONS: dict[str, Callable[[Run], str]] = {
     "evaluate": _evaluate,
     "pool": _pool,
     "select": _select,
+    WAITING: _wait,
     "label": _label,
 }
 """Name of a stage in the state -> what it does."""

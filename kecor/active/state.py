@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from kecor import run_dir
-from kecor.config import ActiveConfig, Config, settings_values
+from kecor.config import ActiveConfig, Config, OracleConfig, settings_values
 from kecor.errors import DataError, StateError
 from kecor.files import read_json, write_atomic, write_json
 
 VERSION = 1
 ROUND_STAGES = ("train", "evaluate", "pool", "select", "label")
+WAITING = "waiting"
+"""The stage of a run whose frames are with annotators: the initial ones, or between ``select`` and ``label``."""
 DONE = "done"
 NEW_RUN = "or start a new run with another --work-dir"
 ROUNDS_KEY = "active.rounds"
-RUN_ONLY = ("data.root", "data.workers")
+RUN_ONLY = ("data.root", "data.workers", "oracle.folder")
 """Settings that do not affect results; they may change when a run resumes."""
 
 
@@ -37,7 +39,7 @@ class State:
             one record of what is labelled.
         boxes: true boxes of the config's classes in each of them.
         round: number of the current round.
-        stage: the current stage of it, one of :data:`ROUND_STAGES`, or :data:`DONE`.
+        stage: the current stage of it, one of :data:`ROUND_STAGES`, :data:`WAITING` or :data:`DONE`.
         seconds: duration of each finished stage, by round.
         n_frames: frames of the training split; 0 where an older kecor did not record it.
         processes: number of processes the run began with; 0 where an older kecor did not record it.
@@ -85,10 +87,16 @@ class State:
         self.boxes.append(sum(boxes.values()))
         self.label_digests.append(digest)
 
+    def relabel(self, number: int, boxes: dict[str, int], digest: str) -> None:
+        """Record the frames, boxes and labels that those bought for round ``number`` turn out to have."""
+        self.frames[number] = list(boxes)
+        self.boxes[number] = sum(boxes.values())
+        self.label_digests[number] = digest
+
     def is_sound(self) -> bool:
         """Whether the entries are consistent."""
         lengths = {len(self.frames), len(self.boxes), len(self.seconds), self.round + 1}
-        return self.stage in (*ROUND_STAGES, DONE) and len(lengths) == 1
+        return self.stage in (*ROUND_STAGES, WAITING, DONE) and len(lengths) == 1
 
     def save(self, work_dir: Path) -> None:
         """Write the state atomically; the one before it is kept as the backup.
@@ -139,9 +147,11 @@ def check_settings(state: State, settings: dict[str, Any], work_dir: Path) -> No
 def differences(before: dict[str, Any], after: dict[str, Any]) -> str:
     """Differences between two configs by dotted key, in words; empty when there are none.
 
-    A key of ``active`` that did not exist when a run began counts with its default.
+    A key of ``active`` or ``oracle`` that did not exist when a run began counts with its default.
     """
-    defaults = {f"active.{field.name}": field.default for field in dataclasses.fields(ActiveConfig)}
+    sections = (("active", ActiveConfig), ("oracle", OracleConfig))
+    defaults = {f"{name}.{item.name}": item.default for name, cls in sections for item in dataclasses.fields(cls)}
+    defaults = {key: value for key, value in defaults.items() if key not in RUN_ONLY}
     was, now = ({key: repr(value) for key, value in {**defaults, **settings}.items()} for settings in (before, after))
     keys = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
     return "; ".join(f"{key}: was {was.get(key, 'unset')}, is {now.get(key, 'unset')}" for key in keys)

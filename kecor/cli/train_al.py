@@ -47,6 +47,9 @@ def main() -> None:
         help="acquisition method, in place of the config's: kecor, random, ..., a plug-in, or a YAML file",
     )
     parser.add_argument("--round-0", type=Path, metavar="DIR", help="take round 0 from this run of any method")
+    parser.add_argument(
+        "--accept-missing", action="store_true", help="put frames that annotators have not labelled back into the pool"
+    )
     arguments = parser.parse_args()
 
     from kecor.active.loop import run
@@ -69,12 +72,13 @@ def main() -> None:
             resume=arguments.resume,
             pretrained=arguments.pretrained,
             round_0=arguments.round_0,
+            accept_missing=arguments.accept_missing,
             log=logger.info,
         )
     except Exception as error:
         logger.error("stopped: %s: %s", type(error).__name__, error)
         raise
-    if launch.is_main():
+    if launch.is_main() and rows:
         logger.info("\n%s\n", summary_table(rows, config))
         for name in ("summary.csv", "curve.png", "report.html"):
             logger.info("%s", work_dir / name)

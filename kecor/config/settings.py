@@ -46,7 +46,8 @@ class DataConfig:
     """Which data set, which classes, which part of space, and how training frames are augmented.
 
     ``point_cloud_range`` is x, y, z of the lowest and of the highest corner, in metres in the LiDAR frame. ``options``
-    are the further keys of the section: arguments of the data set's own class.
+    are the further keys of the section: arguments of the data set's own class. Without ``val_split`` nothing is
+    measured.
     """
 
     type: str
@@ -55,7 +56,7 @@ class DataConfig:
     point_cloud_range: list[Metres]
     voxels: VoxelConfig
     train_split: str = "train"
-    val_split: str = "val"
+    val_split: str | None = "val"
     augmentation: list[dict[str, Any]] = field(default_factory=list)
     workers: Annotated[int, Range(0, 256)] = 0
     options: dict[str, Any] = field(default_factory=dict)
@@ -81,11 +82,13 @@ class ScheduleConfig:
 class ActiveConfig:
     """The rounds: how many frames are labelled at the start, how often labels are bought and for how much.
 
+    The ``first`` frames are drawn at random or spread evenly over sequences and time.
     Only every ``interval``-th frame of the training split can be bought. Bought frames of one sequence lie at least
     ``min_gap`` seconds apart; 0 switches this off.
     """
 
     initial: Count = 100
+    first: Literal["random", "spread"] = "random"
     rounds: Annotated[int, Range(0, 10_000)] = 6
     amount: NotNegative = 100.0
     cost_frame: NotNegative = 1.0
@@ -99,6 +102,21 @@ class ActiveConfig:
 
 
 @dataclass
+class OracleConfig:
+    """Who labels the selected frames: ``simulated`` reveals labels of the data set, ``annotators`` are people.
+
+    ``format`` is the annotation format of what they get and return. A round's labels come back to ``folder/round_NN``
+    or, without ``folder``, into what was handed out. Pre-labels are detections that are correct with a probability of
+    at least ``min_confidence``.
+    """
+
+    type: Literal["simulated", "annotators"] = "simulated"
+    format: str = "labelcloud"
+    folder: str | None = None
+    min_confidence: Annotated[float, Range(0, 1)] = 0.3
+
+
+@dataclass
 class Config:
     """A whole config. ``acquisition`` is used by active learning alone."""
 
@@ -107,6 +125,7 @@ class Config:
     schedule: ScheduleConfig
     evaluation: dict[str, Any]
     active: ActiveConfig = field(default_factory=ActiveConfig)
+    oracle: OracleConfig = field(default_factory=OracleConfig)
     acquisition: dict[str, Any] = field(default_factory=lambda: {"type": "kecor"})
     seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     custom_imports: list[str] = field(default_factory=list)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -57,6 +57,7 @@ def read_delivery(
     classes: Sequence[str] | None = None,
     options: Mapping[str, str] | None = None,
     rename: Mapping[str, str] | None = None,
+    untouched: Collection[Path] = (),
 ) -> Delivery:
     """Read the frames of a delivery. One faulty frame does not hide the others.
 
@@ -67,6 +68,7 @@ def read_delivery(
         classes: the class names that are allowed; by default those of ``classes.txt`` in ``folder``, or any.
         options: of the format, such as ``variant``.
         rename: class name in the delivery -> name to use instead.
+        untouched: label files that are still as they were handed out; their frames count as missing.
 
     Raises:
         ConfigError: an unknown format or option, or one that the format needs.
@@ -83,7 +85,8 @@ def read_delivery(
     for frame_id in ids or ():
         check_frame_id(frame_id, "frame ids")
     delivery = Delivery()
-    found = _by_frame(list(format_.entries(folder, options)), ids, delivery)
+    entries = [entry for entry in format_.entries(folder, options) if not _lies_in(entry, untouched)]
+    found = _by_frame(entries, ids, delivery)
     class_names = ClassNames(classes, rename or {})
     for frame_id, entries in found.items():
         try:
@@ -95,6 +98,11 @@ def read_delivery(
         delivery.notes += labels.notes
     delivery.missing = [frame_id for frame_id in ids or () if frame_id not in found]
     return delivery
+
+
+def _lies_in(entry: Entry, files: Collection[Path]) -> bool:
+    """Whether one of ``files`` holds an entry."""
+    return any(entry.source == str(path) or entry.source.startswith(f"{path}: ") for path in files)
 
 
 def _by_frame(entries: Sequence[Entry], ids: Sequence[str] | None, delivery: Delivery) -> dict[str, list[Entry]]:

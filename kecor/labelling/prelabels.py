@@ -24,8 +24,16 @@ def read_boxes(path: str | Path) -> Labels:
     Raises:
         DataError: the file is missing or faulty; names frame, object and key.
     """
-    root = read_json_value(Path(path))
-    return {check_frame_id(frame_id, str(path)): _read(root[frame_id]) for frame_id in root.fields()}
+    return parse_boxes(read_json_value(Path(path)))
+
+
+def parse_boxes(root: Value) -> Labels:
+    """The boxes in a JSON value of that form.
+
+    Raises:
+        DataError: it is faulty; names frame, object and key.
+    """
+    return {check_frame_id(frame_id, root.where): _read(root[frame_id]) for frame_id in root.fields()}
 
 
 def _read(objects: Value) -> LabelledBoxes:

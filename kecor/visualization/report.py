@@ -73,6 +73,8 @@ def headline(run: RunRecord, n_frames: int | None = None) -> str:
         frames = f"{whole(last['frames'])} of {counted(n_frames, 'frame', 'frames')}"
     text = f"{_method(run)}{seed} has labelled {frames}, {counted(last['boxes'], 'box', 'boxes')}"
     main, title = run.metric.main, run.metric.quantities[run.metric.main]
+    if not any(figure(row[f"{name}_{main}"]) for row in run.rows for name in run.classes):
+        return f"{text}; nothing was measured, as no object of the validation split is labelled."
     if len(run.rows) == 1:
         found = [f"{c} {figure(last[f'{c}_{main}']) or html.DASH}" for c in run.classes]
         return f"{text}, for the first detector; its {title} AP in percent: {', '.join(found)}."

@@ -51,7 +51,7 @@ def _selection(selection: dict[str, Any], true_total: float | None) -> list[str]
     ids, method = selection.get("ids") or [], str(selection.get("method", "the method"))
     true = selection.get("true_boxes")
     predicted = selection.get("predicted_boxes")
-    total = sum(true) if true else true_total
+    total = sum(n for n in true if n is not None) if true else true_total
     text = f"With it, {method} picked {counted(len(ids), 'frame', 'frames')}"
     if predicted:
         text += f", in which it predicted {counted(sum(predicted), 'box', 'boxes')}"

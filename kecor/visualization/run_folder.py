@@ -25,7 +25,7 @@ class RoundRecord:
         folder: where its files are; it may be missing.
         row: its line of summary.csv, as text.
         selection: selection.json, or None when nothing was selected (yet).
-        metrics: metrics.json, or None.
+        metrics: metrics.json, or None where nothing was measured.
         picture: picks.png, or None.
     """
 
@@ -126,6 +126,8 @@ def _optional(path: Path) -> dict[str, Any] | None:
     if not path.is_file():
         return None
     value = read_json(path)
+    if value is None:  # metrics.json where no validation frame is labelled
+        return None
     if not isinstance(value, dict):
         raise DataError(f"{path}: expected a JSON object, got {type(value).__name__}")
     return value

@@ -30,7 +30,7 @@ class OpenPCDetCustom:
         labels = subfolder(folder, "labels")
         for path in label_files(labels, "*.txt", "*/*.txt"):
             name = path.relative_to(labels).with_suffix("").as_posix()
-            yield Entry(name, str(path), partial(_read, path))
+            yield Entry(name, str(path), partial(read_label_file, path))
 
     def write(
         self, folder: Path, labels: Mapping[str, LabelledBoxes], classes: Sequence[str], options: Mapping[str, str]
@@ -41,7 +41,12 @@ class OpenPCDetCustom:
                 write_text(folder / "labels" / f"{name}.txt", format_boxes(boxes))
 
 
-def _read(path: Path) -> LabelledBoxes:
+def read_label_file(path: Path) -> LabelledBoxes:
+    """The boxes of one ``ID.txt``; an empty file holds none.
+
+    Raises:
+        DataError: the file is missing or a line is faulty.
+    """
     boxes = BoxList()
     for where, words in read_rows(path):
         if len(words) != 8:
