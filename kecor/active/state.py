@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kecor import run_dir
+from kecor.active.older_settings import renamed
 from kecor.config import ActiveConfig, Config, OracleConfig, settings_values
 from kecor.errors import DataError, StateError
 from kecor.files import read_json, write_atomic, write_json
@@ -182,7 +183,7 @@ def read_state(work_dir: Path) -> State:
         if backup.exists():
             advice = f"copy {backup.name}, the state one stage earlier, over it and --resume"
         raise StateError(f"{path}: the state is damaged ({error}); {advice}") from error
-    return state
+    return dataclasses.replace(state, settings=renamed(state.settings))
 
 
 def settings_of(config: Config, **extra: Any) -> dict[str, Any]:

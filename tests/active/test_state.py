@@ -51,6 +51,19 @@ def test_label_ends_a_round(tmp_path, config, state):
     assert reloaded(tmp_path, config) == state
 
 
+def test_a_run_with_flat_kernel_settings_resumes(tmp_path, config):
+    kernel = {"type": "ntk", "arrangement": "per_roi", "normalise": True, "steps": 200}
+    config = dataclasses.replace(config, acquisition={"type": "kecor", "sigma": 0.1, "kernel": kernel})
+    flat = {key: value for key, value in settings_of(config).items() if not key.startswith("acquisition.kernel.")}
+    flat |= {"acquisition.kernel": "ntk", "acquisition.arrangement": "per_roi"}
+    flat |= {"acquisition.normalise": True, "acquisition.steps": 200}
+    State(flat, SPLITS, 1, "kecor", [["a"]], [3]).save(tmp_path)
+    assert reloaded(tmp_path, config).settings == settings_of(config)
+    kernel["steps"] = 100
+    with pytest.raises(StateError, match=r"acquisition\.kernel\.steps: was 200, is 100"):
+        reloaded(tmp_path, config)
+
+
 def test_a_changed_config_is_told_key_by_key(tmp_path, config, state):
     state.save(tmp_path)
     other = changed(changed(config, "schedule", lr=0.5), "active", rounds=1)
