@@ -29,7 +29,8 @@ def load_base(path: Path, options: Sequence[str]) -> Config:
     """Read and check the config that all methods share. The data set itself is not read.
 
     Raises:
-        ConfigError: the config is invalid, or ``options`` set the seed or the acquisition function.
+        ConfigError: the config is invalid or leaves labelling to annotators, or ``options`` set the seed or the
+            acquisition function.
     """
     for option in options:
         section = option.partition("=")[0].split(".")[0]
@@ -37,6 +38,8 @@ def load_base(path: Path, options: Sequence[str]) -> Config:
             flag = "--seeds" if section == "seed" else "--methods, which may be YAML files of your own"
             raise ConfigError(f"--set {option!r}: a comparison takes this from {flag}")
     config = load_config(path, options)
+    if config.oracle.type != "simulated":
+        raise ConfigError(f"{path}: oracle.type: got {config.oracle.type!r}; a comparison needs 'simulated'")
     checked_budget(config)
     return config
 

@@ -15,8 +15,8 @@ from kecor.labelling.frame_ids import CLASSES_NAME, IDS_NAME, flat_name, flat_na
 from kecor.labelling.pcd import write_pcd
 from kecor.structures import Frame
 
-README = """{frames} frames to label, {boxes} boxes drawn beforehand by a detector: correct them, delete the wrong ones
-and add what is missing.
+README = """{frames} frames to label, {boxes} boxes drawn beforehand by a detector. Correct these,
+delete the wrong ones and draw the objects that have none.
 
 Classes: {classes}
 Boxes: centre, length along the object, width and height in metres; the heading points to the object's front.

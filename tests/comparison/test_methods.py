@@ -99,6 +99,7 @@ def test_an_unknown_or_duplicate_name_is_refused(config, names, message):
         ("acquisition.type=random", "--methods"),
         ("active.amount=-1", "active.amount"),
         ("schedule.lr=-1", "schedule.lr"),
+        ("oracle.type=annotators", "oracle.type: got 'annotators'; a comparison needs 'simulated'"),
     ],
 )
 def test_options_that_a_comparison_cannot_use_are_refused(config, option, message):

@@ -12,6 +12,8 @@ from kecor.active.annotators.stored_labels import StoredLabels
 from kecor.errors import DataError
 from kecor.files import file_digest, read_json, write_json
 from kecor.labelling.delivery import read_delivery
+from kecor.labelling.formats.labelcloud import LabelCloud
+from kecor.labelling.formats.labelcloud_writing import CLASSES_NAME
 from kecor.labelling.formats.openpcdet_custom import format_boxes
 from kecor.labelling.store import store_labels
 
@@ -62,15 +64,24 @@ def bring_in(
     untouched = [
         path for path in handed_out.files if delivery == folder / run_dir.TO_LABEL and _is_same(path, handed_out)
     ]
-    found = read_delivery(delivery, format_name, ids, store.classes, untouched=untouched)
+    found = read_delivery(
+        delivery, format_name, ids, store.classes, _options(delivery, format_name), untouched=untouched
+    )
     record = folder / run_dir.DELIVERED
     before = read_json(record) if record.is_file() else {}
     digests = {frame_id: hashlib.sha256(format_boxes(of).encode()).hexdigest() for frame_id, of in found.labels.items()}
-    fresh = {frame_id: of for frame_id, of in found.labels.items() if before.get(frame_id) != digests[frame_id]}
+    known = {frame_id for frame_id, digest in digests.items() if before.get(frame_id) == digest}
+    fresh = {i: of for i, of in found.labels.items() if i not in known or not store.is_stored(i)}
     store_labels(store.folder, fresh)
     if fresh:
         write_json(record, {**before, **digests})
     return Returned(list(fresh), found.problems, found.unknown, found.notes)
+
+
+def _options(delivery: Path, format_name: str) -> dict[str, str]:
+    """The variant of labelCloud that was handed out, where the delivery comes without the file that names it."""
+    told = format_name != LabelCloud.name or (delivery / "labels" / CLASSES_NAME).exists()
+    return {} if told else {"variant": "centroid_rel"}
 
 
 def _is_same(path: Path, handed_out: HandedOut) -> bool:
