@@ -101,11 +101,11 @@ def _sentence(paired: Paired, results: Results) -> str:
     values = list(paired.differences.values())
     low, high = map(whole, results.span or (0, 0))
     seeds, way = counted(len(values), "seed", "seeds"), "above" if paired.mean >= 0 else "below"
-    alike = sum((value > 0) == (paired.mean > 0) and value != 0 for value in values)
+    same_sign = sum((value > 0) == (paired.mean > 0) and value != 0 for value in values)
     shown = "the difference is significant at 5 %" if paired.corrected <= LEVEL else "the difference is not significant"
     return (
         f"{paired.method}: on average {figure(abs(paired.mean), 2)} AP {way} {BASELINE} "
-        f"from {low} to {high} {results.cost}, {way} it in {alike} of {seeds}, "
+        f"from {low} to {high} {results.cost}, {way} it in {same_sign} of {seeds}, "
         f"corrected p = {_p(paired.corrected)}: {shown}."
     )
 

@@ -17,7 +17,7 @@ def apply_options(values: Values, options: Sequence[str], flag: str = FLAG) -> V
 
     ``a.b=c`` sets a value, ``a.b+=[c]`` appends to a list, and a number in a key is a position of a list, as in
     ``detector.dense_head.anchors.0.matched=0.55``. A new ``type`` replaces its section; fewer ``data.classes`` drop
-    what the config says of the others.
+    the settings of the others.
 
     Raises:
         ConfigError: an option has another form, its value is no YAML, or its key leads through no section.

@@ -19,7 +19,7 @@ class Dataset(Protocol):
     Attributes:
         root: folder of the data set.
         split: name of the split.
-        ids: frame ids, in the order of the split; labelled and unlabelled frames alike.
+        ids: frame ids, in the order of the split; both labelled and unlabelled frames.
         classes: class names that count as ground truth, in the order of the 0-based labels.
         n_features: columns of :attr:`~kecor.structures.Frame.points`; x, y and z come first.
         metric: registered name of the metric the data set is measured with by default.

@@ -9,10 +9,10 @@ from kecor.structures import Frame
 
 
 class FrameCache:
-    """Calls ``read`` once a frame, as long as the points of what was read fit in ``max_bytes``.
+    """Calls ``read`` once per frame and keeps the results while their points fit in ``max_bytes``.
 
-    The frames read longest ago make room for new ones. Kept arrays are made read-only, so that whoever
-    would spoil them for the next reader fails at once. A pickled cache is empty: each worker fills its own.
+    The least recently used frames are dropped first. Kept arrays are read-only, so that code which would change them
+    for the next reader fails at once. A pickled cache is empty: each worker fills its own.
     """
 
     def __init__(self, read: Callable[[str], Frame], max_bytes: int) -> None:

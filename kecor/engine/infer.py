@@ -54,7 +54,7 @@ def describe_batches(
     dropout: DropoutPasses | None = None,
     progress: str | None = None,
 ) -> Iterator[tuple[list[str], list[FrameOutputs]]]:
-    """Batch by batch, the ids of the frames and what the detector says of each, in the order of ``samples``.
+    """Yield, per batch, the frame ids and the detector's output for each frame, in the order of ``samples``.
 
     With several processes each gets every frame it asks for: give each a part (:func:`kecor.engine.launch.shard`).
 

@@ -143,7 +143,7 @@ def _precision(schedule: ScheduleConfig, device: str) -> dict[str, Any]:
 
 
 def _finished(detector: BaseModel, final: Path, facts: dict[str, Any], device: str) -> dict[str, Any]:
-    """Load the final checkpoint of this very training and return what it says of itself."""
+    """Load the final checkpoint of this training and return its ``meta``."""
     checkpoint = read_checkpoint(final)
     check_same_run(checkpoint["meta"], facts, final)
     load_weights(detector, checkpoint["state_dict"], final)

@@ -42,8 +42,8 @@ def write_dataset(
 ) -> dict[str, Any]:
     """Simulate a data set into ``out``: ``training/{velodyne,label_2,calib}``, ``ImageSets``, ``image_sizes.csv``.
 
-    The same arguments give the same bytes, whatever ``workers`` is. A run that was interrupted goes on where it
-    stopped; a complete one is left as it is.
+    The same arguments give the same bytes, whatever ``workers`` is. An interrupted run continues where it
+    stopped; a complete data set is not changed.
 
     Args:
         out: the folder; made if missing.

@@ -1,4 +1,4 @@
-"""Single turns of a laser on a vehicle that drives through a scene with moving objects."""
+"""Sweeps of a LiDAR on a vehicle that drives through a scene with moving objects."""
 
 from __future__ import annotations
 

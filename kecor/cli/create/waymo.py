@@ -14,7 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--raw", type=Path, required=True, help="folder with training, validation, testing, as downloaded"
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder to write; a call that was interrupted goes on")
+    parser.add_argument("--out", type=Path, required=True, help="folder to write; an interrupted conversion continues")
     parser.add_argument(
         "--layout", choices=("kecor", "openpcdet"), default="kecor", help="what to write (default: ours)"
     )

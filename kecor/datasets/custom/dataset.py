@@ -138,7 +138,7 @@ class CustomDataset:
         return as_boxes(apply_readings(boxes, self.label_reading), str(path)), names
 
     def _name_strangers(self, path: Path, names: np.ndarray) -> None:
-        """Warn once of each class that is none of ``classes`` but nearly spelt like one."""
+        """Warn once about each class that is not in ``classes`` but is spelt almost like one that is."""
         for name in sorted(set(names.tolist()) - set(self.classes) - self._named):
             self._named.add(name)
             hint = unlike(name, self.classes)

@@ -21,7 +21,7 @@ from kecor.errors import ConfigError, DataError
 from kecor.structures import Frame, as_boxes
 
 CONFIG = "custom/second.yaml"
-"""The config that what is measured goes on top of by default."""
+"""The config whose values the measured ones replace, by default."""
 
 
 @dataclass
@@ -70,7 +70,7 @@ def examine(
         label_reading: how labels are meant that differ from the convention.
         voxel: size of voxels along x and y in metres; by default 0.05, or 0.1 for large volumes, or the config's where
             that is coarser.
-        config: the config that what is measured goes on top of; training frames are varied as it says.
+        config: the config whose values the measured ones replace; it sets the augmentation.
 
     Raises:
         DataError: no cloud can be read, no object is labelled, or none of one class.

@@ -20,7 +20,7 @@ def difficulty(objects: KittiObjects, heights: bool = True) -> np.ndarray:
     tracking set give truncation as 0, 1 or 2 (not, partly, largely truncated) in place of a share. Those numbers are
     compared as they stand, so 1 and 2 lie above every limit and the object is of no level: the official evaluator
     reads them so, the tracking benchmark likewise counts untruncated objects alone, and a share of 1.00 in
-    an object file cannot be told from the level 1.
+    an object file cannot be distinguished from the level 1.
 
     Args:
         heights: False for labels without 2D boxes: occlusion and truncation alone decide.

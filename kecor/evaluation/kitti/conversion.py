@@ -31,7 +31,7 @@ def image_boxes(boxes: np.ndarray, calib: Calibration, image_size: tuple[int, in
 
     Returns:
         (M, 4) left, top, right, bottom within [0, width - 1] and [0, height - 1]; without area for a box
-        wholly behind the camera or outside the image.
+        entirely behind the camera or outside the image.
     """
     eight = corners(boxes)
     points = calib.lidar_to_rect(eight.reshape(-1, 3)).reshape(-1, 8, 3)

@@ -26,7 +26,7 @@ def without_box(objects: KittiObjects) -> np.ndarray:
 
 
 def on_image(*frames: KittiObjects) -> bool:
-    """False where there are objects and none of them has a 2D box: no height can then be told."""
+    """False if there are objects but none has a 2D box, so that no height in the image is known."""
     without = [mask for mask in map(without_box, frames) if len(mask)]
     return not without or not all(mask.all() for mask in without)
 

@@ -67,7 +67,7 @@ Objects = _message_class()
 def read_files(gt_path: str | Path, predictions_path: str | Path) -> tuple[GroundTruth, Predictions]:
     """Ground truth and predictions of two ``Objects`` files, such as ``GT.bin`` and ``DET.bin``.
 
-    Frames are told apart by context name, time and camera.
+    A frame is identified by context name, time and camera.
 
     Raises:
         DataError: a file is missing, damaged or holds something else, or no object has LiDAR points.

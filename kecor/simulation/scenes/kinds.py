@@ -1,4 +1,4 @@
-"""The kinds of scene: common kinds look alike, rare kinds contain the frames that are worth labelling."""
+"""The kinds of scene: common kinds resemble each other, rare kinds contain the frames that are worth labelling."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def write_waymo(
 ) -> dict[str, Converted]:
     """Simulate drives into ``out/raw/{training,validation}/*.tfrecord`` and convert them into ``out``.
 
-    The same arguments give the same frames. A call that was interrupted goes on where it stopped.
+    The same arguments give the same frames. An interrupted call continues where it stopped.
 
     Args:
         out: the folder; made if missing.
