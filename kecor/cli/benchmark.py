@@ -13,6 +13,7 @@ EXAMPLE = """examples:
   python tools/benchmark.py selection
   python tools/benchmark.py detector configs/kitti/second.yaml --frame training/velodyne/000010.bin --train
   python tools/benchmark.py acquisition --candidates 300 --picks 100
+  python tools/benchmark.py resilience --kills 50 --damages 40
   python tools/benchmark.py selection --frames 1000 10000 158000 --arrangements per_roi --contenders float32 bfloat16
 """
 ARRANGEMENTS = ("per_roi", "flatten")
@@ -26,6 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_detector(commands.add_parser("detector", help="inference and training of detectors by stage"))
     _add_acquisition(commands.add_parser("acquisition", help="CRB's density balancing against a plain reference"))
     _add_waymo(commands.add_parser("waymo_metric", help="Waymo's metrics against the official op"))
+    _add_resilience(commands.add_parser("resilience", help="runs that are killed or damaged, and resumed"))
     return parser
 
 
@@ -70,6 +72,14 @@ def _add_waymo(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--predictions", type=int, default=100, help="predictions per frame (default 100)")
     parser.add_argument("--python", type=Path, metavar="PATH", help="Python with the op (default: $KECOR_WAYMO_PYTHON)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the synthetic frames (default 0)")
+
+
+def _add_resilience(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--kills", type=int, default=50, help="number of kills (default 50)")
+    parser.add_argument("--damages", type=int, default=40, help="number of damaged files (default 40)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of moments, files and damages (default 0)")
+    parser.add_argument("--folder", type=Path, help="folder of the runs (default: $TMPDIR)")
+    parser.add_argument("--data-root", type=Path, metavar="ROOT", help="a set in KITTI's layout (default: simulated)")
 
 
 @main_guard
