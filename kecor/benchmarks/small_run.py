@@ -60,7 +60,8 @@ def start_until(data: Path, folder: Path, kill_after: float | None = None) -> En
         receiver.recv()  # the work begins
         begun = time.perf_counter()
         if receiver.poll(LIMIT if kill_after is None else kill_after):
-            return Ending(*receiver.recv(), time.perf_counter() - begun)
+            kind, message = receiver.recv()
+            return Ending(kind, message, time.perf_counter() - begun)
         process.kill()
         return Ending("hung" if kill_after is None else "killed")
     except EOFError:
