@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kecor import run_dir
-from kecor.active.start import candidates, must_wait
+from kecor.active.selection.start import candidates, must_wait
 from kecor.active.state import DONE, NEW_RUN, WAITING, State
 from kecor.config import Config
 from kecor.datasets.base import Dataset

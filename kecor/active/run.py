@@ -22,9 +22,9 @@ from kecor.active.preflight import (
     checked_budget,
     has_run,
 )
-from kecor.active.purchase import checked_needs
-from kecor.active.spacing import Neighbours, Place
-from kecor.active.start import candidates, find_places, first_frames, must_wait, stage_rng
+from kecor.active.selection.purchase import checked_needs
+from kecor.active.selection.spacing import Neighbours, Place
+from kecor.active.selection.start import candidates, find_places, first_frames, must_wait, stage_rng
 from kecor.active.state import DONE, ROUNDS_KEY, WAITING, State, digest_of_splits, load_state, settings_of
 from kecor.config import Config, dump_config
 from kecor.datasets import build_dataset

@@ -11,10 +11,10 @@ from kecor import run_dir
 from kecor.active.annotators.hand_out import is_handed_out
 from kecor.active.annotators.wait import collect_labels, hand_out_frames, prelabels_of
 from kecor.active.pool_pass import pool_pass
-from kecor.active.purchase import choose
 from kecor.active.run import Run
-from kecor.active.selection_file import read_selection
-from kecor.active.start import first_frames
+from kecor.active.selection.purchase import choose
+from kecor.active.selection.selection_file import read_selection
+from kecor.active.selection.start import first_frames
 from kecor.active.state import DONE, WAITING
 from kecor.datasets.samples import Samples
 from kecor.detectors.dropout_passes import DropoutPasses

@@ -72,7 +72,7 @@ def main() -> None:
 
     import numpy as np
 
-    from kecor.active.purchase import build_budget, build_method, checked_needs, choose
+    from kecor.active.selection.purchase import build_budget, build_method, checked_needs, choose
     from kecor.config import apply_options, method_sections
     from kecor.engine.malloc import tune_malloc
     from kecor.files import write_json

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kecor.acquisition import build_acquisition
 from kecor.active.preflight import checked_budget
-from kecor.active.purchase import checked_needs
+from kecor.active.selection.purchase import checked_needs
 from kecor.config import Config, load_config
 from kecor.errors import ConfigError
 

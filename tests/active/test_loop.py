@@ -14,7 +14,7 @@ import torch
 
 from kecor.active import stages
 from kecor.active.loop import run
-from kecor.active.start import initial_frames
+from kecor.active.selection.start import initial_frames
 from kecor.active.summary import summary_table
 from kecor.datasets.kitti.dataset import KittiDataset
 from kecor.engine.checkpoints import read_checkpoint

@@ -8,7 +8,7 @@ import pytest
 
 from kecor.active import pool_pass
 from kecor.active.oracle import SimulatedOracle
-from kecor.active.purchase import NEEDS
+from kecor.active.selection.purchase import NEEDS
 from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.errors import CheckpointError
 from kecor.frame_sets import store

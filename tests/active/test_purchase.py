@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kecor.active.purchase import choose
+from kecor.active.selection.purchase import choose
 from kecor.errors import SelectionError
 from kecor.structures import Budget, Selection
 from tests.acquisition.worlds import world

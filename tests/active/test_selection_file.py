@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from kecor.active.selection_file import read_selection
+from kecor.active.selection.selection_file import read_selection
 from kecor.errors import StateError
 
 GOOD = {"round": 0, "method": "random", "ids": ["b", "a"], "gains": [1.0, 0], "info": {}}

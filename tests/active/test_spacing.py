@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kecor.acquisition import build_acquisition
-from kecor.active.spacing import Neighbours, places_of, select_spaced
+from kecor.active.selection.spacing import Neighbours, places_of, select_spaced
 from kecor.structures import Budget
 from tests.acquisition.worlds import world
 

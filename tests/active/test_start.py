@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from kecor.active.start import spread
+from kecor.active.selection.start import spread
 
 PLACES = {f"{s}/{i:02d}": (s, float(i)) for s, n in (("a", 30), ("b", 30), ("c", 3)) for i in range(n)}
 

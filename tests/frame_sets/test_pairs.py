@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kecor.active.purchase import NEEDS
+from kecor.active.selection.purchase import NEEDS
 from kecor.errors import DataError
 from kecor.frame_sets.files import write_frames
 from kecor.frame_sets.pairs import read_pair

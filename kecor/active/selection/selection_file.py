@@ -12,7 +12,7 @@ from kecor.files import read_json
 
 
 def read_selection(path: Path, ids: Collection[str]) -> dict[str, Any]:
-    """The record of a selection, as :func:`~kecor.active.purchase.choose` made it.
+    """The record of a selection, as :func:`~kecor.active.selection.purchase.choose` made it.
 
     Args:
         path: the file.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from kecor.active.spacing import Place, places_of
+from kecor.active.selection.spacing import Place, places_of
 from kecor.active.state import ROUND_STAGES
 from kecor.config import Config
 from kecor.datasets.base import Dataset

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from kecor.acquisition import Acquisition, build_acquisition, validate_selection
-from kecor.active.read_only import read_only
-from kecor.active.spacing import Neighbours, select_spaced
+from kecor.active.selection.read_only import read_only
+from kecor.active.selection.spacing import Neighbours, select_spaced
 from kecor.config import check_arguments
 from kecor.errors import ConfigError, KecorError, SelectionError
 from kecor.plug_ins import FAULTS, describe_fault, source_file
