@@ -92,6 +92,41 @@ def test_a_run_succeeds_or_ends_in_one_line_before_work_is_lost(inputs, command,
         assert trained == (case == "partial_labels"), "faults are found before training"
 
 
+@pytest.mark.parametrize("name", ["train", "train_al"])
+def test_training_begins_with_an_account_of_what_is_trained(inputs, command, tmp_path, name):
+    config = config_file(inputs("untransformed"), tmp_path / "config.yaml", active={"initial": 6, "rounds": 0})
+    code, out, err = command(name, config, "--work-dir", tmp_path / "work", "--device", "cpu")
+    assert code == 0
+    said = err if name == "train" else out
+    assert re.search(r"^6 labelled frames, \d+ boxes: Car \d+, Pedestrian \d+$", said, re.MULTILINE)
+    assert re.search(r"^\d+ points a frame \(median\); 100.0% of the boxes hold no point", said, re.MULTILINE)
+    assert re.search(
+        r"^warning: 100% of .* they do when x y z and rotation are read in the LiDAR frame", said, re.MULTILINE
+    )
+    if name == "train":
+        assert out.startswith("AP at ")
+
+
+@pytest.mark.parametrize("name", ["train", "train_al"])
+def test_a_volume_without_points_and_a_class_without_objects_are_errors(inputs, command, tmp_path, name):
+    root = inputs("base")
+    for number, (key, value, words) in enumerate(
+        [
+            ("point_cloud_range", [200, -9.6, -3, 219.2, 9.6, 1], r"none of \d frames, such as 0\d+, has a point"),
+            ("classes", ["Car", "Pedestriam"], "class 'Pedestriam'; the nearest class is 'Pedestrian'"),
+        ]
+    ):
+        config = config_file(root, tmp_path / "config.yaml", data={key: value}, active={"initial": 6, "rounds": 0})
+        values = json.loads(config.read_text())
+        if key == "classes":
+            values["detector"]["dense_head"]["anchors"][1]["name"] = value[1]
+            values["data"]["augmentation"] = []
+        config.write_text(json.dumps(values))
+        code, _, err = command(name, config, "--work-dir", tmp_path / f"work_{number}", "--device", "cpu")
+        assert (code, is_one_line(err)) == (2, True)
+        assert re.search(words, err)
+
+
 def test_frames_without_labels_are_bought_once_they_are_labelled(inputs, command, tmp_path):
     root, work = inputs("partial_labels"), tmp_path / "work"
     config = config_file(root, tmp_path / "config.yaml")

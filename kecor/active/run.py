@@ -28,6 +28,7 @@ from kecor.active.selection.start import candidates, find_places, first_frames, 
 from kecor.active.state import DONE, ROUNDS_KEY, WAITING, State, digest_of_splits, load_state, settings_of
 from kecor.config import Config, dump_config
 from kecor.datasets import build_dataset
+from kecor.datasets.account import account, labelled_in
 from kecor.datasets.base import Dataset
 from kecor.detectors import Detector, build_detector, load_pretrained
 from kecor.engine import launch
@@ -150,6 +151,8 @@ def open_run(
             return state
         chosen = [] if must_wait(source, config) else first_frames(source, config)
         boxes = SimulatedOracle(train_set).buy(chosen)
+        if chosen:
+            account(config.data, source, chosen, labelled_in(val_set), log, strict=False)
         _write_start(config, work_dir, pretrained)
         state = State(settings, splits, config.seed, name, [], [])
         state.n_frames, state.processes = len(train_set), launch.world_size()

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from kecor.cli.create import custom, kitti, simulated, waymo
+from kecor.cli.create import custom, kitti, nuscenes, simulated, waymo
 from kecor.cli.guard import command_parser, main_guard
 
-PARTS = {"kitti": kitti, "waymo": waymo, "custom": custom, "simulated": simulated}
+PARTS = {"kitti": kitti, "waymo": waymo, "nuscenes": nuscenes, "custom": custom, "simulated": simulated}
 
 
 def build_parser() -> argparse.ArgumentParser:

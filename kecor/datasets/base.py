@@ -14,7 +14,8 @@ class Dataset(Protocol):
     """The frames of one split.
 
     Constructors take ``root``, ``split`` and ``classes``. Their other arguments, such as ``camera_view`` of ``kitti``,
-    are keys of the config's section ``data``.
+    are keys of the config's section ``data``. What a data set may offer besides, so that faults of its files are named
+    before training, is listed in :mod:`kecor.datasets.account.hooks`.
 
     Attributes:
         root: folder of the data set.

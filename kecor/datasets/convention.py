@@ -166,10 +166,3 @@ def _without_ground(points: np.ndarray) -> np.ndarray:
     lowest = np.full(cell.max(initial=-1) + 1, np.inf)
     np.minimum.at(lowest, cell, points[:, 2])
     return points[points[:, 2] > lowest[cell] + GROUND_HEIGHT]
-
-
-def share_without_points(frames: Sequence[Frame]) -> float:
-    """Share of the boxes of labelled frames that hold no point; 0 without boxes."""
-    counts = [count_points_in_boxes(frame.points, frame.boxes) for frame in frames]
-    held = np.concatenate(counts) if counts else np.zeros(0)
-    return float((held == 0).mean()) if len(held) else 0.0

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numba import njit
+
+from kecor.structures import Frame
 
 _MULTIPLIER = -7046029254386353131
 """2**64 divided by the golden ratio, as int64: spreads cell numbers over a hash table (Knuth vol. 3, 6.4)."""
@@ -47,6 +49,13 @@ def voxelize(
         grid_size(point_cloud_range, voxel_size),
         max_points,
         max_voxels,
+    )
+
+
+def voxel_counts(frames: Iterable[Frame], point_cloud_range: Sequence[float], size: Sequence[float]) -> np.ndarray:
+    """(F,) occupied voxels of each frame, without a limit."""
+    return np.array(
+        [len(voxelize(f.points[:, :3], point_cloud_range, size, 1, len(f.points))[0]) for f in frames], np.int64
     )
 
 

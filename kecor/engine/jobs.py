@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from kecor import run_dir
 from kecor.config import Config, dump_config
 from kecor.datasets import build_dataset
+from kecor.datasets.account import account, labelled_in
 from kecor.datasets.base import Dataset
 from kecor.datasets.samples import Samples
 from kecor.detectors import Detector, build_detector, load_pretrained
@@ -21,6 +24,11 @@ from kecor.frame_ids import ids_in
 from kecor.lock import LOCK
 
 
+def to_stderr(line: str) -> None:
+    """Print a line to the error output, which keeps results on the output apart."""
+    print(line, file=sys.stderr, flush=True)
+
+
 def train_job(
     config: Config,
     work_dir: Path,
@@ -30,10 +38,12 @@ def train_job(
     resume: bool = False,
     pretrained: Path | None = None,
     progress: bool = True,
+    log: Callable[[str], None] = to_stderr,
 ) -> dict[str, Any] | None:
     """Train on the whole training split and evaluate on the validation split.
 
     Writes ``config.yaml``, ``checkpoint.pth``, ``metrics.json``, ``train.log`` and ``tensorboard/`` to ``work_dir``.
+    ``log`` takes a short account of what is trained.
 
     Returns:
         The metric's result; None where no validation frame has labels.
@@ -51,6 +61,7 @@ def train_job(
         detector = build_detector(config.detector, data, config.seed)
         if pretrained is not None:
             load_pretrained(detector, pretrained)
+        launch.first_on_main(lambda: account(data, training_set, training_set.ids, labelled_in(validation_set), log))
         samples = Samples(training_set.read, training_set.ids, data, training=True, seed=config.seed)
         if launch.is_main() and not (work_dir / run_dir.CONFIG).exists():
             write_text(work_dir / run_dir.CONFIG, dump_config(config))

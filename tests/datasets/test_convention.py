@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kecor.datasets.convention import READINGS, apply_readings, better_readings, share_without_points
+from kecor.datasets.convention import READINGS, apply_readings, better_readings
 from kecor.datasets.kitti.calibration import read_calibration
 from kecor.datasets.kitti.files import read_points
 from kecor.datasets.kitti.labels import read_objects
@@ -78,14 +78,6 @@ def test_readings_in_use_are_kept_or_given_up():
     assert set(more.readings) == {"clockwise", "bottom"}
     less = next(r for r in better_readings(sites(5, cars=12), ["turned"]) if r.name == "Car")
     assert less.readings == ()
-
-
-def test_share_without_points():
-    frames = sites(2)
-    assert share_without_points(frames) == 0
-    frames[0] = replace(frames[0], points=frames[0].points[:0])
-    assert share_without_points(frames) == 0.5
-    assert share_without_points([]) == 0
 
 
 def test_real_labels_are_left_alone(real_frames):

@@ -20,6 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Check a data set, print its faults and write its index; 1 when no frame can be used."""
+    from kecor.cli.create.accounts import print_account
     from kecor.datasets.kitti.check import check_dataset, summary, usable
     from kecor.datasets.kitti.index import INDEX_NAME
     from kecor.datasets.kitti.set_warnings import set_warnings
@@ -38,4 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     with writing(out):
         write_json(out, index)
     print(f"index: {out}")
+    if usable(index):
+        classes = sorted({name for frame in index["frames"].values() for name in frame["boxes"]})
+        print_account("kitti/second.yaml", arguments.root, list(index["splits"])[:1], usable(index), classes)
     return 0 if usable(index) else 1

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert, and say what was found."""
+    from kecor.cli.create.accounts import print_account
     from kecor.datasets.waymo.convert import convert
 
     done = convert(args.raw, args.out, args.layout, args.workers, args.interval, args.lists)
@@ -46,4 +47,6 @@ def run(args: argparse.Namespace) -> int:
             f"{len(unlabelled)} of them have no label in any frame and count as not labelled, such as {unlabelled[0]}"
         )
     print(f"data set: {args.out}")
+    lists = sorted(path.stem for path in (args.out / "ImageSets").glob("*.txt"))
+    print_account("waymo/second.yaml", args.out, [split for split in lists if split != "test"])
     return 0

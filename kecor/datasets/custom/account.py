@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
-from kecor.datasets.convention import apply_readings, better_readings, share_without_points
+from kecor.datasets.account.boxes_held import about_boxes_held
+from kecor.datasets.account.sample import Sample
+from kecor.datasets.account.values import about_coordinates, about_headings, about_intensity
+from kecor.datasets.convention import apply_readings
 from kecor.datasets.custom.examine import Outcome
 from kecor.datasets.custom.layout import POOL
 from kecor.datasets.custom.measure import FEW, outside
 from kecor.tables import format_table
 
-EMPTY_SHARE = 0.2
-"""Share of boxes without points from which a warning is given."""
 ENOUGH = 100
 """Boxes below which the volume is not to be trusted."""
 SHOWN = 5
@@ -66,21 +67,13 @@ def _about_files(outcome: Outcome) -> list[str]:
 
 
 def _about_convention(outcome: Outcome) -> list[str]:
-    found = []
-    present = outcome.settings["data"]["label_reading"]
-    for reading in better_readings(outcome.as_written, present):
-        found.append(f"{reading}; data.label_reading: [{', '.join(reading.readings)}] reads them so")
-    beyond = int((np.abs(outcome.boxes[:, 6]) > 2 * np.pi).sum())
-    if beyond and "degrees" not in present:
-        found.append(f"{beyond} of {len(outcome.boxes)} headings exceed two pi: are they degrees?")
-    share = share_without_points(outcome.sweeps)
-    if share >= EMPTY_SHARE:
-        found.append(f"{share:.0%} of the labelled boxes hold no point: are they in the frame of the LiDAR?")
-    highest = max((float(frame.points[:, 3].max()) for frame in outcome.as_written), default=0.0)
-    if highest > 1:
-        scale = outcome.settings["data"]["intensity"]
-        found.append(f"intensity reaches {highest:.4g}, beyond 1; data.intensity: {scale:g} divides it")
-    return found
+    reading, scale = outcome.settings["data"]["label_reading"], outcome.settings["data"]["intensity"]
+    return [
+        *about_coordinates(outcome.sweeps),
+        *about_boxes_held(Sample(outcome.sweeps, outcome.as_written, []), reading),
+        *about_headings(outcome.as_written, reading),
+        *about_intensity(outcome.as_written, advice=f"data.intensity: {scale:g} divides it"),
+    ]
 
 
 def _about_boxes(outcome: Outcome) -> list[str]:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kecor.datasets.clouds.columns import DEFAULT, SKIP
-from kecor.datasets.clouds.likely_form import HEAD, likely_columns
+from kecor.datasets.clouds.found_columns import wrong_columns
 from kecor.datasets.clouds.reading import read_cloud
 from kecor.datasets.custom.labels import CALLED_NOTHING, read_label_file
 from kecor.datasets.custom.layout import find_clouds, read_lists
@@ -110,35 +109,7 @@ def _check_cloud(path: Path, columns: Sequence[str] | None, faults: list[str]) -
     except DataError as error:
         faults.append(str(error))
         return None
-    form = _bin_form(path)
-    width = len(columns or DEFAULT)
-    if form and form != ("float32", width):
-        faults.append(f"{path}: likely holds {form[1]} columns of {form[0]}, not {width} of float32; set data.columns")
+    wrong = wrong_columns(path, columns)
+    if wrong:
+        faults.append(wrong)
     return points
-
-
-def _bin_form(path: Path) -> tuple[str, int] | None:
-    """Type and number of columns that a ``.bin`` file most likely holds, where its numbers tell."""
-    if path.suffix.lower() != ".bin":
-        return None
-    with path.open("rb") as stream:
-        return likely_columns(stream.read(HEAD), path.stat().st_size)
-
-
-def find_columns(path: Path) -> list[str] | None:
-    """The columns of a ``.bin`` or ``.npy`` file by their number: x, y, z, intensity, then columns not used.
-
-    None where the format names its columns or the number is not clear.
-    """
-    width = 0
-    if path.suffix.lower() == ".npy":
-        try:
-            width = np.load(path, mmap_mode="r", allow_pickle=False).shape[1]
-        except (OSError, ValueError, EOFError, IndexError, AttributeError):
-            return None
-    elif path.suffix.lower() == ".bin" and path.is_file():
-        form = _bin_form(path)
-        width = form[1] if form and form[0] == "float32" else 0
-    if width < 3:
-        return None
-    return [*DEFAULT, *(SKIP for _ in range(width))][:width]

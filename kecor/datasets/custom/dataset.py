@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import warnings
 from collections.abc import Sequence
 from functools import cached_property
@@ -10,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from kecor.datasets.account.classes import unlike
 from kecor.datasets.clouds.columns import DEFAULT, check_columns, feature_names
+from kecor.datasets.clouds.found_columns import wrong_columns
 from kecor.datasets.clouds.reading import read_cloud
 from kecor.datasets.convention import apply_readings, check_readings
 from kecor.datasets.custom.intensity import SWEEPS, intensity_scale, scale_intensity
@@ -95,6 +96,20 @@ class CustomDataset:
         wanted = np.isin(names, self.classes)
         return boxes[wanted], names[wanted]
 
+    def written_boxes(self, frame_id: str) -> np.ndarray:
+        """(M, 7) float64 boxes of ``classes`` as the label file has them."""
+        boxes, names = read_label_file(self.label_path(frame_id))
+        return boxes[np.isin(names, self.classes)]
+
+    def all_names(self, frame_id: str) -> list[str]:
+        """The class names in the label file."""
+        return read_label_file(self.label_path(frame_id))[1].tolist()
+
+    def suspicions(self, frame_ids: Sequence[str]) -> list[str]:
+        """Warns of clouds that likely hold other columns."""
+        found = (wrong_columns(self._cloud(frame_id), self.columns) for frame_id in frame_ids)
+        return [warning for warning in found if warning][:1]
+
     def is_labelled(self, frame_id: str) -> bool:
         """Whether the frame has a label file, an empty one included."""
         return self.label_path(frame_id).exists()
@@ -144,13 +159,6 @@ class CustomDataset:
             hint = unlike(name, self.classes)
             if hint:
                 warnings.warn(f"{path}: objects of class {name!r} are left out{hint}", stacklevel=4)
-
-
-def unlike(name: str, known: Sequence[str]) -> str:
-    """``; the nearest class is ...`` where one of ``known`` is spelt nearly like ``name``, else nothing."""
-    spelt = {other.lower(): other for other in known}
-    near = difflib.get_close_matches(name.lower(), spelt, n=1, cutoff=0.7)
-    return f"; the nearest class is {spelt[near[0]]!r}" if near else ""
 
 
 def _check_intensity(intensity: float | str) -> float | str:

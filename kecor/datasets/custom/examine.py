@@ -10,13 +10,15 @@ from typing import Any
 import numpy as np
 
 from kecor.config import load_config
+from kecor.datasets.account.classes import unlike
 from kecor.datasets.clouds.columns import DEFAULT, check_columns, feature_names
+from kecor.datasets.clouds.found_columns import find_columns
 from kecor.datasets.convention import apply_readings, check_readings
-from kecor.datasets.custom.check import Findings, check_set, find_columns
-from kecor.datasets.custom.dataset import unlike
+from kecor.datasets.custom.check import Findings, check_set
 from kecor.datasets.custom.intensity import intensity_scale, scale_intensity
 from kecor.datasets.custom.layout import find_clouds
-from kecor.datasets.custom.measure import Z_SIZE, anchors, volume, voxel_counts, voxel_limit, voxel_size
+from kecor.datasets.custom.measure import Z_SIZE, anchors, volume, voxel_limit, voxel_size
+from kecor.datasets.voxels import voxel_counts
 from kecor.errors import ConfigError, DataError
 from kecor.structures import Frame, as_boxes
 

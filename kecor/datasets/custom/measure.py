@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kecor.datasets.voxels import voxelize
 from kecor.geometry import corners
-from kecor.structures import Frame
 
 STRIDE = 16
 """Voxels along x and along y come in multiples of it: the backbones halve the map three or four times."""
@@ -79,13 +77,6 @@ def outside(boxes: np.ndarray, point_cloud_range: Sequence[float]) -> np.ndarray
     """(M,) mask of the boxes whose centres lie outside a volume: training never sees them."""
     low, high = np.asarray(point_cloud_range).reshape(2, 3)
     return np.asarray(((boxes[:, :3] < low) | (boxes[:, :3] >= high)).any(axis=1))
-
-
-def voxel_counts(sweeps: Sequence[Frame], point_cloud_range: Sequence[float], size: Sequence[float]) -> np.ndarray:
-    """(F,) occupied voxels of each sweep."""
-    return np.array(
-        [len(voxelize(f.points[:, :4], point_cloud_range, size, 1, len(f.points))[0]) for f in sweeps], np.int64
-    )
 
 
 def voxel_limit(counts: np.ndarray) -> int:

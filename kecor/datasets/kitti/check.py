@@ -1,7 +1,8 @@
 """Check every file of a data set in the KITTI object layout, and decide what to do about the faulty ones.
 
-The rule: what cannot be read leaves the set as a whole frame; points that are not finite and objects without a size
-are dropped from a frame that is kept. :class:`kecor.datasets.KittiDataset` follows what the index says.
+The rule: a frame whose cloud or calibration cannot be read leaves the set; one whose labels cannot be read stays as a
+frame without labels; points that are not finite and objects without a size are dropped from a frame that is kept.
+:class:`~kecor.datasets.kitti.dataset.KittiDataset` follows what the index says.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from tqdm import tqdm
 from kecor.datasets.kitti.calibration import read_calibration
 from kecor.datasets.kitti.files import check_columns, not_finite, read_points, read_split, split_names
 from kecor.datasets.kitti.images import ImageSizes
-from kecor.datasets.kitti.index import EXCLUDED, OBJECTS_DROPPED, POINTS_DROPPED, VERSION
+from kecor.datasets.kitti.index import EXCLUDED, LABELS_FAULTY, OBJECTS_DROPPED, POINTS_DROPPED, VERSION
 from kecor.datasets.kitti.labels import DONT_CARE, read_objects, without_size
 from kecor.errors import DataError
 from kecor.tables import format_table
@@ -103,7 +104,10 @@ def _check_calibration(path: Path) -> tuple[dict[str, Any], list[Fault]]:
 
 
 def _check_label(path: Path) -> tuple[dict[str, Any], list[Fault]]:
-    objects = read_objects(path)
+    try:
+        objects = read_objects(path)
+    except DataError as error:
+        return {}, [(str(error), LABELS_FAULTY)]
     bad = without_size(objects)
     faults = [
         (f"{path}: object {row + 1} ({objects.names[row]}) has no size", OBJECTS_DROPPED) for row in np.flatnonzero(bad)

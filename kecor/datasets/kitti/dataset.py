@@ -15,6 +15,7 @@ from kecor.datasets.kitti.files import check_columns, not_finite, read_plane, re
 from kecor.datasets.kitti.images import ImageSizes
 from kecor.datasets.kitti.index import INDEX_NAME, KittiIndex, command, read_index
 from kecor.datasets.kitti.labels import DONT_CARE, KittiObjects, read_objects, without_size
+from kecor.datasets.kitti.written import LIDAR_FRAME, image_size_warning, lidar_boxes, written_boxes
 from kecor.errors import DataError
 from kecor.registry import DATASETS
 from kecor.structures import Boxes, Frame
@@ -103,13 +104,36 @@ class KittiDataset:
 
     def read_labels(self, frame_id: str) -> tuple[Boxes, np.ndarray]:
         """See :meth:`kecor.datasets.base.Dataset.read_labels`."""
-        objects = self.objects(frame_id)
-        objects = objects.take(self._is_ground_truth(objects.names, frame_id))
+        objects = self._ground_truth(frame_id)
         return self.calibration(frame_id).boxes_to_lidar(objects), objects.names
 
     def is_labelled(self, frame_id: str) -> bool:
-        """Whether the frame has a label file."""
+        """Whether the frame has a label file; one that the index calls faulty counts once it was corrected."""
+        if frame_id in self._index.labels_faulty:
+            try:
+                self.objects(frame_id)
+            except DataError:
+                return False
         return (self.folder / "label_2" / f"{frame_id}.txt").is_file()
+
+    def written_boxes(self, frame_id: str) -> np.ndarray:
+        """(M, 7) float64 boxes of :meth:`read` with headings as written."""
+        return written_boxes(self._ground_truth(frame_id), self.calibration(frame_id))
+
+    def other_boxes(self, frame_id: str) -> dict[str, np.ndarray]:
+        """The boxes of a frame if they were written in the LiDAR frame."""
+        return {LIDAR_FRAME: lidar_boxes(self._ground_truth(frame_id))}
+
+    def all_names(self, frame_id: str) -> list[str]:
+        """The class names in the label file but for ``DontCare``."""
+        return [name for name in self.objects(frame_id).names.tolist() if name != DONT_CARE]
+
+    def suspicions(self, frame_ids: Sequence[str]) -> list[str]:
+        """Warns of an assumed image size that the calibration contradicts."""
+        assumed = [frame_id for frame_id in frame_ids if self._image_sizes.assumed(frame_id)]
+        paths = ((frame_id, self.folder / "calib" / f"{frame_id}.txt") for frame_id in assumed)
+        found = (image_size_warning(self.calibration(frame_id), str(path)) for frame_id, path in paths)
+        return [warning for warning in found if warning][:1]
 
     def sequence(self, frame_id: str) -> None:
         """The layout does not say which drive a frame belongs to."""
@@ -142,6 +166,11 @@ class KittiDataset:
     def image_size(self, frame_id: str) -> tuple[int, int]:
         """(width, height) in pixels: of ``image_sizes.csv``, else of the image itself, else 1242 x 375."""
         return self._image_sizes(frame_id)
+
+    def _ground_truth(self, frame_id: str) -> KittiObjects:
+        """The objects of our classes."""
+        objects = self.objects(frame_id)
+        return objects.take(self._is_ground_truth(objects.names, frame_id))
 
     def _is_ground_truth(self, names: np.ndarray, frame_id: str) -> np.ndarray:
         """(M,) mask of the objects of our classes. Raises DataError where one differs from a class by case alone."""

@@ -16,6 +16,10 @@ MAX_CLOUD = 1 << 30
 """Bytes of the largest cloud that is read: 67 million points."""
 
 
+OTHERS = (".pcd", ".ply", ".npy", ".las", ".laz")
+"""Endings of clouds in other formats."""
+
+
 def read_points(path: str | Path) -> np.ndarray:
     """The (N, 4) float32 points of a ``.bin`` cloud: x, y, z in metres (LiDAR frame), intensity in [0, 1].
 
@@ -25,6 +29,8 @@ def read_points(path: str | Path) -> np.ndarray:
         DataError: the file is missing, empty, too large, or not a whole number of points.
     """
     path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path}: cannot be read: no such file{_beside(path)}")
     check_regular(path, MAX_CLOUD)
     try:
         data = path.read_bytes()
@@ -35,6 +41,13 @@ def read_points(path: str | Path) -> np.ndarray:
     if len(data) % POINT_BYTES:
         raise DataError(f"{path}: truncated: {len(data)} bytes are no whole number of points of {POINT_BYTES} bytes")
     return np.frombuffer(data, dtype="<f4").reshape(-1, 4).copy()
+
+
+def _beside(path: Path) -> str:
+    """What is there in place of a missing cloud."""
+    others = [path.with_suffix(suffix) for suffix in OTHERS]
+    found = next((other.name for other in others if other.exists()), None)
+    return f"; there is {found}: write it as float32 x y z intensity, or use data.type: custom" if found else ""
 
 
 def check_columns(path: str | Path) -> None:

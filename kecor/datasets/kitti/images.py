@@ -38,8 +38,15 @@ class ImageSizes:
         """The size of one frame's image. Raises DataError where the list or the image is faulty."""
         if frame_id in self._listed:
             return self._listed[frame_id]
-        image = self.images / f"{frame_id}.png"
+        image = self._image(frame_id)
         return png_size(image) if image.exists() else DEFAULT_IMAGE_SIZE
+
+    def assumed(self, frame_id: str) -> bool:
+        """Whether neither the list nor an image tells the size of a frame's image."""
+        return frame_id not in self._listed and not self._image(frame_id).exists()
+
+    def _image(self, frame_id: str) -> Path:
+        return self.images / f"{frame_id}.png"
 
 
 def read_image_sizes(path: str | Path) -> dict[str, tuple[int, int]]:

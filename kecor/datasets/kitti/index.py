@@ -12,6 +12,7 @@ INDEX_NAME = "kecor_index.json"
 VERSION = 1
 
 EXCLUDED = "frame excluded"
+LABELS_FAULTY = "not labelled until it is corrected"
 POINTS_DROPPED = "points dropped"
 OBJECTS_DROPPED = "objects dropped"
 
@@ -22,11 +23,13 @@ class KittiIndex:
 
     Attributes:
         excluded: frames that cannot be read.
+        labels_faulty: frames whose labels cannot be read: they can be selected for labelling, but not trained on.
         points_dropped: frames whose points that are not finite are dropped.
         objects_dropped: frames whose objects without a size are dropped.
     """
 
     excluded: frozenset[str] = field(default_factory=frozenset)
+    labels_faulty: frozenset[str] = field(default_factory=frozenset)
     points_dropped: frozenset[str] = field(default_factory=frozenset)
     objects_dropped: frozenset[str] = field(default_factory=frozenset)
 
@@ -50,7 +53,7 @@ def read_index(root: str | Path) -> KittiIndex:
     for frame_id, frame in values["frames"].items():
         if not isinstance(frame, dict) or not isinstance(frame.get("actions"), list):
             raise DataError(f"{path}: frame {frame_id}: has no list of actions; write it again with {command(root)}")
-    return KittiIndex(frames(EXCLUDED), frames(POINTS_DROPPED), frames(OBJECTS_DROPPED))
+    return KittiIndex(*map(frames, (EXCLUDED, LABELS_FAULTY, POINTS_DROPPED, OBJECTS_DROPPED)))
 
 
 def command(root: str | Path) -> str:

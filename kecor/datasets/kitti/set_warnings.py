@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kecor.datasets.kitti.box_frame import box_frame_warning
 from kecor.datasets.kitti.check import usable
 
 
 def set_warnings(root: str | Path, index: dict[str, Any]) -> list[str]:
-    """Warnings about empty split lists, frames without labels and boxes without points.
+    """Warnings about empty split lists and frames without labels.
 
     Args:
         root: the data set.
@@ -26,5 +25,4 @@ def set_warnings(root: str | Path, index: dict[str, Any]) -> list[str]:
             f"{labels}: {len(unlabelled)} of {len(ids)} frames have no label file, such as {unlabelled[0]}: they can "
             "be selected for labelling, but not trained on"
         )
-    misread = box_frame_warning(root, ids)
-    return warnings if misread is None else [*warnings, misread]
+    return warnings

@@ -49,6 +49,7 @@ class NuscenesDataset:
 
     n_features = COLUMNS
     metric = "nuscenes"
+    max_intensity = 255.0
 
     def __init__(
         self,

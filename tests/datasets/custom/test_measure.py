@@ -3,9 +3,10 @@ import tarfile
 import numpy as np
 import pytest
 
-from kecor.datasets.custom.measure import anchors, outside, volume, voxel_counts, voxel_limit, voxel_size
+from kecor.datasets.custom.measure import anchors, outside, volume, voxel_limit, voxel_size
 from kecor.datasets.kitti.calibration import read_calibration
 from kecor.datasets.kitti.labels import read_objects
+from kecor.datasets.voxels import voxel_counts
 from kecor.structures import Frame
 from tests.datasets.custom.worlds import sites
 from tests.shared import shared_data

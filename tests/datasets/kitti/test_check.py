@@ -59,7 +59,7 @@ def twice(root):
         (truncate, "a1", "velodyne/a1.bin: truncated", "frame excluded"),
         (all_nan, "a1", "velodyne/a1.bin: none of its 5 points", "frame excluded"),
         (some_nan, "a1", "velodyne/a1.bin: 2 of 400 points are not finite", "points dropped"),
-        (fourteen_fields, "a1", "label_2/a1.txt:3: 14 fields", "frame excluded"),
+        (fourteen_fields, "a1", "label_2/a1.txt:3: 14 fields", "not labelled until it is corrected"),
         (no_transform, "a1", "calib/a1.txt: no Tr_velo_to_cam", "frame excluded"),
         (no_size, "a1", "label_2/a1.txt: object 3 (Pedestrian) has no size", "objects dropped"),
         (wrong_id, "zz", "zz: is in a split list but has no file", "frame excluded"),
