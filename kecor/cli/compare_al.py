@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from kecor.cli.guard import command_parser, main_guard
 from kecor.errors import ConfigError, StateError
 
 if TYPE_CHECKING:
+    from kecor.comparison.plan import Plan
     from kecor.config import Config
 
 TRAIN_AL = [sys.executable, "-m", "kecor.cli", "train-al"]
@@ -44,6 +46,10 @@ def build_parser() -> argparse.ArgumentParser:
     )
     add("--cost", choices=COSTS, default=COSTS[0], help="cost to compare at (default: boxes)")
     add("--metric", metavar="COLUMN", help="column of summary.csv, or mean_QUANTITY for the mean over classes")
+    part = parser.add_mutually_exclusive_group()
+    part.add_argument("--dry-run", action="store_true", help="print the command of each unfinished run; start none")
+    part.add_argument("--only", metavar="METHOD/SEED", help="make this run alone; shared/SEED makes round 0 of a seed")
+    part.add_argument("--tables", action="store_true", help="start no run; report the finished ones")
     add_config_options(parser)
     return parser
 
@@ -81,6 +87,17 @@ def checked_metric(arguments: argparse.Namespace, config: Config) -> str:
     return metric
 
 
+def show_report(plan: Plan, metric: str, arguments: argparse.Namespace) -> None:
+    """Write and print the report of the finished runs, if there are any."""
+    from kecor.comparison.run import FILES, report
+
+    if any(run.is_finished() for run in plan.all_runs()):
+        print(f"\n{report(plan, metric, arguments.target_ap, arguments.cost)}\n")
+        print("\n".join(str(plan.work_dir / name) for name in FILES))
+    else:
+        print("no run is finished yet")
+
+
 @main_guard
 def main() -> None:
     arguments = build_parser().parse_args()
@@ -90,7 +107,7 @@ def main() -> None:
 
     from kecor.comparison.methods import load_base, load_methods
     from kecor.comparison.plan import plan_runs
-    from kecor.comparison.run import FILES, make_runs, report
+    from kecor.comparison.run import make_one, make_runs, unfinished_jobs
 
     base = load_base(arguments.config, arguments.cfg_options)
     metric = checked_metric(arguments, base)
@@ -98,11 +115,18 @@ def main() -> None:
     names = [name.strip() for name in arguments.methods.split(",")]
     methods = load_methods(names, arguments.config, arguments.cfg_options)
     work_dir = arguments.work_dir or Path("work_dirs") / f"compare_{arguments.config.stem}"
-    plan = plan_runs(base, methods, seeds, work_dir, arguments.resume)
-    failed = make_runs(plan, TRAIN_AL, arguments.jobs, arguments.device, tqdm.write)
-    if any(run.is_finished() for run in plan.all_runs()):
-        print(f"\n{report(plan, metric, arguments.target_ap, arguments.cost)}\n")
-        print("\n".join(str(work_dir / name) for name in FILES))
+    shares = arguments.resume or arguments.dry_run or arguments.only or arguments.tables
+    plan = plan_runs(base, methods, seeds, work_dir, bool(shares))
+    if arguments.dry_run:
+        print("\n".join(shlex.join(job.command) for job in unfinished_jobs(plan, TRAIN_AL, arguments.device)))
+        return
+    failed: dict[str, str] = {}
+    if arguments.only:
+        failed = make_one(plan, arguments.only, TRAIN_AL, arguments.device, tqdm.write)
+    elif not arguments.tables:
+        failed = make_runs(plan, TRAIN_AL, arguments.jobs, arguments.device, tqdm.write)
+    if not arguments.only:
+        show_report(plan, metric, arguments)
     if failed:
         listed = "; ".join(f"{name}: {fault}" for name, fault in failed.items())
         raise StateError(f"runs failed; correct the cause and start again with --resume: {listed}")

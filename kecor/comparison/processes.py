@@ -55,10 +55,12 @@ class _Process:
         return self.handle.poll() is not None
 
 
-def run_jobs(jobs: Sequence[Job], limit: int, say: Callable[[str], None], keep_open: int) -> dict[str, str]:
+def run_jobs(
+    jobs: Sequence[Job], limit: int, say: Callable[[str], None], keep_open: Sequence[int] = ()
+) -> dict[str, str]:
     """Run ``jobs``, up to ``limit`` at a time, in the given order as far as their dependencies allow.
 
-    ``say`` gets one line per finished job. The processes inherit the file descriptor ``keep_open``. When this process
+    ``say`` gets one line per finished job. The processes inherit the file descriptors ``keep_open``. When this process
     is interrupted, they are terminated.
 
     Returns:
@@ -124,11 +126,11 @@ def _blocked(waiting: Sequence[Job], failed: Mapping[str, str]) -> list[tuple[Jo
     return [(job, job.after.name) for job in waiting if job.after is not None and job.after.name in failed]
 
 
-def _start(job: Job, keep_open: int) -> _Process:
+def _start(job: Job, keep_open: Sequence[int]) -> _Process:
     job.log.parent.mkdir(parents=True, exist_ok=True)
     with job.log.open("ab") as log:
         handle = subprocess.Popen(
-            job.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, pass_fds=[keep_open]
+            job.command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, pass_fds=keep_open
         )
     bar = progress_bar(job.name, job.rounds, "round", shown=os.isatty(2))
     return _Process(job, handle, bar)

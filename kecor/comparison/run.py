@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
+from kecor.comparison.methods import SHARED
 from kecor.comparison.plan import Plan, PlannedRun, needs_round_0
 from kecor.comparison.processes import Job, hold, run_jobs
 from kecor.comparison.results import evaluate_runs
 from kecor.comparison.rows import collect, write_rows
 from kecor.comparison.tables import tables, verdict
+from kecor.errors import ConfigError, StateError
 from kecor.visualization.comparison import write_comparison, write_curves
 
 FILES = ("compare.csv", "compare.png", "compare.html")
@@ -33,20 +35,49 @@ def make_runs(
         Name of each failed run -> the reason and the path of its log.
     """
     with hold(plan.work_dir, say) as lock:
-        jobs: list[Job] = []
-        shared: dict[Path, Job] = {}
-        for run, round_0 in plan.unfinished():
-            is_new = needs_round_0(run)
-            if is_new and not round_0.is_finished() and round_0.folder not in shared:
-                shared[round_0.folder] = _job(round_0, command, device)
-                jobs.append(shared[round_0.folder])
-            source = round_0.folder if is_new else None
-            jobs.append(_job(run, command, device, source, shared.get(round_0.folder) if is_new else None))
         say(
-            f"{len(plan.all_runs())} runs, {len(jobs) - len(shared)} of them unfinished, {limit} at a time; "
+            f"{len(plan.all_runs())} runs, {len(plan.unfinished())} of them unfinished, {limit} at a time; "
             f"logs: {plan.work_dir}/METHOD/seed_N.log"
         )
-        return run_jobs(jobs, limit, say, lock)
+        return run_jobs(unfinished_jobs(plan, command, device), limit, say, [lock])
+
+
+def unfinished_jobs(plan: Plan, command: Sequence[str], device: str) -> list[Job]:
+    """The jobs of the unfinished runs, each after the job of its round 0; arguments as in :func:`make_runs`."""
+    jobs: list[Job] = []
+    shared: dict[Path, Job] = {}
+    for run, round_0 in plan.unfinished():
+        is_new = needs_round_0(run)
+        if is_new and not round_0.is_finished() and round_0.folder not in shared:
+            shared[round_0.folder] = _job(round_0, command, device)
+            jobs.append(shared[round_0.folder])
+        source = round_0.folder if is_new else None
+        jobs.append(_job(run, command, device, source, shared.get(round_0.folder) if is_new else None))
+    return jobs
+
+
+def make_one(plan: Plan, name: str, command: Sequence[str], device: str, say: Callable[[str], None]) -> dict[str, str]:
+    """Make the run called ``name``, METHOD/SEED or shared/SEED; a finished run is left as it is.
+
+    The lock of the run's own folder keeps two processes apart, so several machines can share the work of a comparison.
+    Other arguments and the return value are those of :func:`make_runs`.
+
+    Raises:
+        ConfigError: there is no such run.
+        StateError: the round 0 of this seed has to be made first.
+    """
+    named = {f"{run.folder.parent.name}/{seed}": run for seed, run in plan.shared.items()}
+    named |= {f"{method}/{seed}": run for method, runs in plan.runs.items() for seed, run in runs.items()}
+    if name not in named:
+        raise ConfigError(f"--only: got {name!r}; expected one of: {', '.join(named)}")
+    run, shared = named[name], plan.shared[named[name].config.seed]
+    if run.is_finished():
+        say(f"{run.name}: finished")
+        return {}
+    is_new = run is not shared and needs_round_0(run)
+    if is_new and not shared.is_finished():
+        raise StateError(f"{shared.folder}: not finished; make it first with --only {SHARED}/{shared.config.seed}")
+    return run_jobs([_job(run, command, device, shared.folder if is_new else None)], 1, say)
 
 
 def report(plan: Plan, metric: str, target: float | None, cost: str) -> str:

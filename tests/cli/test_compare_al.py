@@ -118,6 +118,36 @@ def test_a_failed_run_is_named_with_its_log_and_the_others_are_compared(compare,
     assert "left out" not in out
 
 
+def test_its_commands_make_the_same_comparison(compare, tmp_path):
+    code, out, _ = compare("--dry-run", "--device", "cpu")
+    assert code == 0
+    commands = out.splitlines()
+    assert len(commands) == 9
+    assert calls_of(tmp_path) == []
+    for line in commands:
+        subprocess.run(line, shell=True, check=True, capture_output=True)
+    assert compare("--dry-run")[1].strip() == ""
+    assert "entropy: on average 5.00 AP above random" in compare("--tables")[1]
+    assert len(calls_of(tmp_path)) == 9
+
+
+def test_single_runs_need_their_round_0_and_are_made_once(compare, tmp_path):
+    code, _, err = compare("--only", "entropy/1")
+    assert code == 2
+    assert "--only shared/1" in err
+    for name in ("shared/1", "entropy/1", "entropy/1"):
+        assert compare("--only", name)[0] == 0
+    assert calls_of(tmp_path) == ["shared/seed_1", "entropy/seed_1"]
+    assert "Unfinished runs" in compare("--tables")[1]
+    code, _, err = compare("--only", "entropy/7")
+    assert code == 2
+    assert "expected one of: shared/0, shared/1" in err
+
+
+def test_tables_without_a_finished_run(compare):
+    assert compare("--tables")[:2] == (0, "no run is finished yet\n")
+
+
 def test_without_its_round_0_a_seed_is_not_started(compare, tmp_path):
     (tmp_path / "prepared" / "shared" / "seed_0").rename(tmp_path / "kept")
     code, out, err = compare(seeds="0")

@@ -24,7 +24,7 @@ def job(tmp_path):
 def do(jobs, limit, folder):
     said = []
     with hold(folder, said.append) as lock:
-        return run_jobs(jobs, limit, said.append, lock), said
+        return run_jobs(jobs, limit, said.append, [lock]), said
 
 
 def test_at_most_limit_jobs_run_at_a_time_and_each_is_reported_once(job, tmp_path):
@@ -66,7 +66,7 @@ def test_an_interrupt_terminates_the_processes(job, tmp_path):
 
     slow = job("slow", 'trap "touch $0/stopped; exit" TERM; while :; do sleep 0.05; done')
     with hold(tmp_path, print) as lock, pytest.raises(KeyboardInterrupt):
-        run_jobs([slow, job("quick", "sleep 0.3")], 2, interrupt, lock)
+        run_jobs([slow, job("quick", "sleep 0.3")], 2, interrupt, [lock])
     assert (tmp_path / "stopped").exists()
 
 
