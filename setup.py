@@ -17,7 +17,7 @@ setup(
     license="Apache-2.0",
     packages=[*find_packages(include=["kecor", "kecor.*"]), "kecor.configs"],
     package_dir={"kecor.configs": "configs"},
-    package_data={"kecor": ["py.typed"], "kecor.configs": ["**/*.yaml"]},
+    package_data={"kecor": ["py.typed", "visualization/page.*"], "kecor.configs": ["**/*.yaml"]},
     entry_points={"console_scripts": ["kecor = kecor.cli.__main__:main"]},
     python_requires=">=3.10,<3.13",
     install_requires=[
@@ -33,6 +33,7 @@ setup(
         'open3d>=0.18; platform_system != "Linux" or platform_machine != "x86_64"',
         "pyyaml>=6",
         "matplotlib>=3.8",
+        "plotly>=5.15",
         "tqdm>=4.66",
         "tensorboard>=2.15",
         "protobuf>=4.25",

@@ -24,6 +24,8 @@ TERMS = {
     "rate_gain_mean": ("Coding-rate term, per pick", "the same, averaged over the picks"),
     "entropy_gain_sum": ("Entropy term, all picks", "class entropy of the picks times entropy_weight, in nats"),
     "entropy_gain_mean": ("Entropy term, per pick", "the same, averaged over the picks"),
+    "rate_gains": ("Coding-rate term, each pick", "the same, of each pick in pick order"),
+    "entropy_gains": ("Entropy term, each pick", "the same, of each pick in pick order"),
     "overlap_with_top_entropy": (
         "Overlap with top-entropy",
         "share of the picks that a ranking by entropy alone would also choose; at 1 the coding rate changed nothing",
@@ -140,7 +142,7 @@ def _remaining_sample(taken: np.ndarray, n: int) -> np.ndarray:
 
 
 def _gain_terms(picks: list[Pick], taken: np.ndarray, entropy: np.ndarray) -> dict[str, Any]:
-    """Sum and mean of both terms of the gain over the picks, and the overlap with a ranking by entropy alone."""
+    """Both terms of the gain, summed, averaged and by pick, and the overlap with a ranking by entropy alone."""
     rate = np.array([pick.rate_gain for pick in picks])
     rest = np.array([pick.gain for pick in picks]) - rate
     top = np.argsort(-entropy, kind="stable")[: len(picks)]
@@ -150,6 +152,8 @@ def _gain_terms(picks: list[Pick], taken: np.ndarray, entropy: np.ndarray) -> di
         "rate_gain_mean": float(rate.sum()) / count,
         "entropy_gain_sum": float(rest.sum()),
         "entropy_gain_mean": float(rest.sum()) / count,
+        "rate_gains": rate.tolist(),
+        "entropy_gains": rest.tolist(),
         "overlap_with_top_entropy": len(np.intersect1d(top, taken)) / count,
     }
 

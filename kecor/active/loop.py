@@ -87,12 +87,12 @@ def run(
 
 
 def _publish(al: Run) -> list[Row]:
-    """Write summary.csv, curve.png and report.html from the finished rounds."""
+    """Write summary.csv, curve.png, report.html and its pictures from the finished rounds."""
     rows = summary_rows(al.state, al.config, al.work_dir)
     if not rows:  # the first frames are with annotators
         return rows
     write_summary(rows, al.work_dir / run_dir.SUMMARY)
-    update_report(al.work_dir)
+    update_report(al.work_dir, al.oracle)
     return rows
 
 

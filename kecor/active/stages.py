@@ -25,7 +25,6 @@ from kecor.files import write_json
 from kecor.frame_sets.files import read_frames
 from kecor.ntk.diagnostics import kernel_drift
 from kecor.structures import FrameSet
-from kecor.visualization.bird_eye import MAX_PICKS, draw_picks
 
 
 def _train(al: Run) -> str:
@@ -173,13 +172,12 @@ def _wait(al: Run) -> str:
 
 
 def _label(al: Run) -> str:
-    """Buy the labels of the selected frames, and draw the first of them with predicted and true boxes.
+    """Buy the labels of the selected frames.
 
     Frames that annotators have not labelled are not bought.
     """
     path, number = al.folder / run_dir.SELECTION, al.state.round
     record = read_selection(path, al.ids)
-    pool, _ = _frame_sets(al)
     bought = al.oracle.buy([i for i in record["ids"] if al.store is None or al.store.is_stored(i)])
     boxes = list(bought.values())
     cost = float(al.budget.costs(np.array(boxes)).sum())
@@ -188,19 +186,10 @@ def _label(al: Run) -> str:
         paid["postponed"] = [i for i in record["ids"] if i not in bought]
     launch.first_on_main(lambda: write_json(path, {**record, **paid}))
     al.state.buy(bought, al.oracle.digest(list(bought)))
-    launch.first_on_main(lambda: _draw(al, record, pool))
     al.log(f"round {number}: bought {len(boxes)} frames with {sum(boxes)} boxes, true cost {cost:g}")
     if not al.unlabelled:
         al.log(f"round {number}: the pool is empty now; round {number + 1} is the last")
     return "train"
-
-
-def _draw(al: Run, record: dict[str, Any], pool: FrameSet) -> None:
-    found = dict(zip(pool.ids.tolist(), pool.detections))
-    bought = set(al.state.labelled)
-    shown = [pick for pick in zip(record["ids"], record["gains"]) if pick[0] in bought][:MAX_PICKS]
-    frames = [(al.oracle.read(i), found.get(i), f"{i}, gain {gain:.3g}") for i, gain in shown]
-    draw_picks(frames, al.folder / run_dir.PICKS, al.config.data.classes)
 
 
 STAGE_FUNCTIONS: dict[str, Callable[[Run], str]] = {

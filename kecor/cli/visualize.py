@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kecor.cli.guard import command_parser, main_guard, writing
+from kecor.errors import KecorError
+
+if TYPE_CHECKING:
+    from kecor.datasets.base import Dataset
 
 EXAMPLE = """examples:
   python tools/visualize.py frame --root data/kitti --id 000007 --detections results/000007.txt --out 000007.png
@@ -26,7 +32,7 @@ def build_parser() -> argparse.ArgumentParser:
     frame.add_argument("--detections", type=Path, help="KITTI result file of the frame")
     frame.add_argument("--out", type=Path, required=True, help="PNG file to write")
     frame.set_defaults(run=draw)
-    text = "rewrite curve.png and report.html of a run"
+    text = "rewrite report.html of a run and its pictures"
     report = commands.add_parser("report", help=text, description=text, epilog=EXAMPLE, formatter_class=raw)
     report.add_argument("--work-dir", type=Path, required=True, help="run folder")
     report.set_defaults(run=rewrite)
@@ -52,7 +58,25 @@ def rewrite(arguments: argparse.Namespace) -> Path:
     """Rewrite the report of a run; returns its path."""
     from kecor.visualization.report import update_report
 
-    return update_report(arguments.work_dir)
+    return update_report(arguments.work_dir, labelled_frames(arguments.work_dir))
+
+
+def labelled_frames(work_dir: Path) -> Dataset | None:
+    """The training split of a run with the labels that annotators returned; None, and a note, where it is not there."""
+    from kecor import run_dir
+    from kecor.active.annotators.stored_labels import StoredLabels
+    from kecor.config import load_config
+    from kecor.datasets import build_dataset
+
+    if not (work_dir / run_dir.CONFIG).is_file():
+        return None
+    try:
+        config = load_config(work_dir / run_dir.CONFIG)
+        dataset = build_dataset(config.data, config.data.train_split)
+    except KecorError as error:
+        print(f"note: picks without a picture stay without one: {error}", file=sys.stderr)
+        return None
+    return StoredLabels(dataset, work_dir / run_dir.LABELS)
 
 
 @main_guard

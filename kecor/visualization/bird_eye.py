@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from PIL import Image
 
 from kecor.files import write_atomic
 from kecor.geometry.boxes import bev_corners
@@ -94,6 +96,16 @@ def write_frame(path: str | Path, frame: Frame, detections: Detections | None, c
     write_atomic(path, lambda stream: figure.savefig(stream, format="png"))
 
 
+def write_pick(path: str | Path, frame: Frame, detections: Detections | None, classes: Sequence[str]) -> None:
+    """Save a small picture of one frame, without title and legend, as a PNG of few colours, whole or not at all."""
+    figure = Figure(figsize=(4, 4), dpi=120, layout="constrained")
+    draw_frame(figure.add_subplot(), frame, detections, classes, legend=False)
+    drawn = BytesIO()
+    figure.savefig(drawn, format="png")
+    image = Image.open(drawn).convert("RGB").quantize(128)
+    write_atomic(path, lambda stream: image.save(stream, format="png", optimize=True))
+
+
 def top_points(points: np.ndarray) -> np.ndarray:
     """(N, 3+) points -> (K, 3): the highest finite one of each :data:`CELL` x :data:`CELL` column, lowest first.
 
@@ -112,7 +124,9 @@ def legend_handles(classes: Sequence[str], predictions: bool) -> list[Patch | Li
     handles: list[Patch | Line2D] = [Patch(color=c, label=name) for name, c in class_colours(classes).items()]
     handles.append(Patch(facecolor=(*to_rgba(INK)[:3], FILL), label="labelled box"))
     if predictions:
-        handles.append(Patch(facecolor="none", edgecolor=INK, lw=1.5, label="predicted box (fainter: less sure)"))
+        handles.append(
+            Patch(facecolor="none", edgecolor=INK, lw=1.5, ls="--", label="predicted box (fainter: less sure)")
+        )
     handles.append(Line2D([], [], color="0.4", marker=".", ls="", label="LiDAR point (darker: higher)"))
     handles.append(Line2D([], [], color=INK, marker="^", ls="", label="sensor"))
     return handles
@@ -135,9 +149,11 @@ def _add_boxes(ax: Axes, boxes: np.ndarray, colours: list[tuple], predicted: boo
     forward = np.stack([np.sin(boxes[:, 6]), np.cos(boxes[:, 6])], axis=1)
     centre = boxes[:, [1, 0]]
     ticks = np.stack([centre, centre + forward * (boxes[:, 3:4] / 2 + TICK)], axis=1)
-    width = 1.4 if predicted else 0.0
+    width, line = (1.2, "--") if predicted else (1.8, "-")
     faces = "none" if predicted else [(*c[:3], FILL) for c in colours]
-    ax.add_collection(PolyCollection(list(outlines), facecolors=faces, edgecolors=colours, linewidths=width))
+    ax.add_collection(
+        PolyCollection(list(outlines), facecolors=faces, edgecolors=colours, linewidths=width, linestyles=line)
+    )
     ax.add_collection(LineCollection(list(ticks), colors=colours, linewidths=1.2))
 
 

@@ -9,45 +9,10 @@ from pathlib import Path
 from typing import Any
 
 DASH = "–"  # noqa: RUF001
-STYLE = """
-:root { color-scheme: light dark; --ink: #1c2330; --soft: #5a6475; --line: #d9dee7; --page: #fff; --panel: #f5f7fa;
-  --mark: #0072b2; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e8ef; --soft: #9da7b8; --line: #343c4a; --page: #14181f;
-  --panel: #1d232d; --mark: #6cbcea; } }
-* { box-sizing: border-box; }
-body { margin: 0 auto; max-width: 76rem; padding: 2.5rem 1.5rem 4rem; background: var(--page); color: var(--ink);
-  font: 15px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Liberation Sans", sans-serif; }
-h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 .6rem; }
-h2 { font-size: 1.2rem; margin: 2.6rem 0 .7rem; padding-top: 1.1rem; border-top: 1px solid var(--line); }
-h3 { font-size: 1rem; margin: 1.6rem 0 .5rem; }
-p { margin: .5rem 0; max-width: 52rem; }
-.lead { font-size: 1.1rem; }
-.note { color: var(--soft); font-size: .9rem; }
-.cards { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1.4rem 0 0; }
-.card { flex: 1 1 10.5rem; background: var(--panel); border-radius: 8px; padding: .8rem 1rem; }
-.card b { display: block; font-size: 1.3rem; line-height: 1.4; white-space: nowrap;
-  font-variant-numeric: tabular-nums; }
-.card span { color: var(--soft); font-size: .85rem; }
-.wide { overflow-x: auto; margin: .7rem 0; }
-table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
-caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
-th, td { padding: .32rem .6rem; border-bottom: 1px solid var(--line); text-align: left; vertical-align: top; }
-th { font-weight: 600; vertical-align: bottom; }
-td.n { white-space: nowrap; }
-thead tr:first-child th[colspan] { text-align: center; }
-td.n, th.n { text-align: right; }
-tbody tr:hover { background: var(--panel); }
-img { display: block; max-width: 100%; height: auto; margin: .8rem 0; padding: .5rem; background: #fff;
-  border: 1px solid var(--line); border-radius: 8px; }
-details { margin: .7rem 0; }
-summary { cursor: pointer; color: var(--mark); }
-pre { overflow-x: auto; background: var(--panel); border-radius: 8px; padding: .9rem 1rem; font-size: .82rem; }
-code { font-family: ui-monospace, "DejaVu Sans Mono", monospace; font-size: .9em; overflow-wrap: anywhere; }
-dl { display: grid; grid-template-columns: minmax(9rem, max-content) 1fr; gap: .35rem 1.4rem; margin: .8rem 0; }
-dt { font-weight: 600; }
-dd { margin: 0; max-width: 46rem; }
-@media (max-width: 40rem) { dl { grid-template-columns: 1fr; } dd { margin-bottom: .5rem; } }
-"""
+STYLE = Path(__file__).with_name("page.css")
+SCRIPT = Path(__file__).with_name("page.js")
+LONG = 40
+"""Characters from which the text of a cell wraps."""
 
 
 def page(title: str, body: Sequence[str]) -> str:
@@ -59,23 +24,30 @@ def page(title: str, body: Sequence[str]) -> str:
         '<meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>{escape(title)}</title>",
-        f"<style>{STYLE}</style>",
+        f"<style>{STYLE.read_text()}</style>",
         "</head>",
         "<body>",
         *body,
+        f"<script>{SCRIPT.read_text()}</script>",
         "</body>",
         "</html>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], groups: Sequence[tuple[str, int]] = ()) -> str:
-    """A table; numbers stand right, a cell that is None or empty is a dash.
+def table(
+    headers: Sequence[str],
+    rows: Sequence[Sequence[Any]],
+    groups: Sequence[tuple[str, int]] = (),
+    caption: str = "",
+) -> str:
+    """A table that its reader can sort, in a box that scrolls; numbers stand right, a cell without a value is a dash.
 
     Args:
         headers: one text a column.
         rows: text or None; columns whose cells all look like numbers are set to the right.
         groups: (text, number of columns) of a line above the headers.
+        caption: what the table shows.
     """
     texts = [[DASH if cell in (None, "") else str(cell) for cell in row] for row in rows]
     right = [bool(column) and all(_numeric(cell) for cell in column) for column in zip(*texts)]
@@ -83,16 +55,40 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[Any]], groups: Sequenc
     tags = [' class="n"' if r else "" for r in right]
     head = "".join(f'<th scope="col"{t}>{escape(h)}</th>' for h, t in zip(headers, tags))
     above = "".join(f'<th scope="colgroup" colspan="{width}">{escape(text)}</th>' for text, width in groups)
-    above = f"<tr>{above}</tr>" if groups else ""
-    lines = ["".join(f"<td{t}>{escape(cell)}</td>" for cell, t in zip(row, tags)) for row in texts]
-    body = "".join(f"<tr>{line}</tr>\n" for line in lines)
-    return f'<div class="wide"><table><thead>{above}<tr>{head}</tr></thead>\n<tbody>\n{body}</tbody></table></div>'
+    head = (f"<tr>{above}</tr>" if groups else "") + f'<tr class="sort">{head}</tr>'
+    body = "".join(f"<tr>{''.join(map(_cell, row, tags))}</tr>\n" for row in texts)
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    content = f"<table>{title}<thead>{head}</thead>\n<tbody>\n{body}</tbody></table>"
+    return f'<div class="wide" tabindex="0">{content}</div>'
 
 
-def picture(path: Path, text: str) -> str:
-    """A PNG file as part of the page; ``text`` says what it shows to those who do not see it."""
+def _cell(text: str, tag: str) -> str:
+    kind = ' class="long"' if len(text) > LONG else tag
+    return f"<td{kind}>{escape(text)}</td>"
+
+
+def picture(path: Path, text: str, caption: str = "") -> str:
+    """A PNG file as part of the page, decoded when it comes into view.
+
+    Args:
+        path: of the file.
+        text: what it shows, for those who do not see it.
+        caption: HTML below it.
+    """
     data = base64.b64encode(path.read_bytes()).decode("ascii")
-    return f'<img alt="{escape(text)}" src="data:image/png;base64,{data}">'
+    image = f'<img loading="lazy" alt="{escape(text)}" src="data:image/png;base64,{data}">'
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>" if caption else image
+
+
+def section(name: str, title: str, content: Sequence[str]) -> str:
+    """A part of the page with a heading; ``name`` is what links point to, ``content`` is HTML."""
+    return "\n".join([f'<section id="{escape(name)}"><h2>{escape(title)}</h2>', *content, "</section>"])
+
+
+def navigation(links: Sequence[tuple[str, str]]) -> str:
+    """Links to sections: (name, text) each."""
+    items = "".join(f'<a href="#{escape(name)}">{escape(text)}</a>' for name, text in links)
+    return f'<nav aria-label="Sections">{items}</nav>'
 
 
 def collapsed(title: str, content: str) -> str:

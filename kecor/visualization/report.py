@@ -11,7 +11,10 @@ from kecor import run_dir
 from kecor.files import write_text
 from kecor.visualization import html
 from kecor.visualization.curves import write_curve
+from kecor.visualization.frame_map import write_map
 from kecor.visualization.kernel_plots import kernel_rounds, write_kernel
+from kecor.visualization.pick_views import LabelledFrames, bought, read_view, write_views
+from kecor.visualization.plotly_script import plotly_script
 from kecor.visualization.report_rounds import round_section
 from kecor.visualization.run_folder import RunRecord, number, read_run
 from kecor.visualization.wording import GLOSSARY, KERNEL, counted, duration, figure, growth, whole
@@ -26,42 +29,58 @@ FILES = [
     (f"{run_dir.ROUNDS}/{run_dir.CHECKPOINT}", "the detector of a round"),
     (f"{run_dir.ROUNDS}/{run_dir.METRICS}", "all its results"),
     (f"{run_dir.ROUNDS}/{run_dir.SELECTION}", "the frames picked with it"),
-    (f"{run_dir.ROUNDS}/{run_dir.PICKS}", "pictures of these frames"),
+    (f"{run_dir.ROUNDS}/{run_dir.MAP}", "where all frames lie on the map"),
+    (f"{run_dir.ROUNDS}/{run_dir.ANNOTATORS}", "what the annotators changed"),
+    (f"{run_dir.ROUNDS}/{run_dir.PICKS}", "pictures of these frames and their sweeps in 3D"),
 ]
 
 
-def update_report(work_dir: str | Path) -> Path:
+def update_report(work_dir: str | Path, frames: LabelledFrames | None = None) -> Path:
     """Write ``curve.png``, ``report.html`` and, where a kernel chose, ``kernel.png`` from what a run has left so far.
+
+    Args:
+        work_dir: folder of the run.
+        frames: reads bought frames, to draw picks that have no picture yet; without it they go without one.
 
     Returns:
         The path of the page.
 
     Raises:
-        DataError: the folder holds no summary.csv, or a file of the run cannot be read.
+        DataError: the folder holds no summary.csv, or a file of the run or of a frame cannot be read.
     """
     run = read_run(work_dir)
+    if frames is not None:
+        write_views(run, frames)
+    for record in run.rounds:
+        write_map(record)
+    path = run.folder / run_dir.REPORT
+    write_text(path, html.page(f"Active learning: {_method(run)}", _body(run)))
+    return path
+
+
+def _body(run: RunRecord) -> list[str]:
     curve = run.folder / run_dir.CURVE
     write_curve(run.rows, curve, run.classes, run.metric.panels)
-    body = [
+    drawn = {i for record in run.rounds for i in bought(record) if read_view(record, i) is not None}
+    kernel = _kernel(run)
+    links = [("curve", "Curve"), ("rounds", "Rounds"), *([("kernel", "Kernel")] if kernel else [])]
+    links += [(f"round-{record.number}", f"Round {record.number}") for record in run.rounds]
+    caption = "Read from left to right: each point is one round, trained on all boxes labelled by then."
+    picture = html.picture(curve, "Average precision against labelled boxes", caption)
+    return [
         f"<header><h1>Active learning: {escape(_method(run))} on {escape(_data(run))}</h1>",
         html.paragraph(headline(run, int(run.state.get("n_frames") or 0) or None), "lead"),
         _cards(run),
         "</header>",
-        "<h2>What each labelled box bought</h2>",
-        html.picture(curve, "Average precision against labelled boxes"),
-        html.paragraph("Read from left to right: each point is one round, trained on all boxes labelled by then."),
-        "<h2>Rounds</h2>",
-        _rounds_table(run),
-        *_kernel(run),
-        *(round_section(record, run) for record in run.rounds),
-        "<h2>What the numbers mean</h2>",
-        html.definitions([*GLOSSARY, *run.metric.glossary]),
-        "<h2>Files</h2>",
-        _files(run),
+        html.navigation([*links, ("meaning", "Meaning"), ("files", "Files")]),
+        html.section("curve", "What each labelled box bought", [picture]),
+        html.section("rounds", "Rounds", [_rounds_table(run)]),
+        *kernel,
+        *(round_section(record, run, drawn) for record in run.rounds),
+        html.section("meaning", "What the numbers mean", [html.definitions([*GLOSSARY, *run.metric.glossary])]),
+        html.section("files", "Files", [_files(run)]),
+        *([plotly_script()] if drawn else []),
     ]
-    path = run.folder / run_dir.REPORT
-    write_text(path, html.page(f"Active learning: {_method(run)}", body))
-    return path
 
 
 def headline(run: RunRecord, n_frames: int | None = None) -> str:
@@ -136,12 +155,12 @@ def _kernel(run: RunRecord) -> list[str]:
         return []
     picture = run.folder / run_dir.KERNEL
     write_kernel(rounds, picture)
-    return [
-        "<h2>The kernel behind the picks</h2>",
-        html.picture(picture, "Spectrum, alignment and effect of the kernel in each round"),
-        html.paragraph("Numbers by round; the figures of each round stand in its part below.", "note"),
+    caption = "Numbers by round; the figures of each round stand in its part below."
+    content = [
+        html.picture(picture, "Spectrum, alignment and effect of the kernel in each round", caption),
         html.collapsed("How to read this", html.definitions(KERNEL)),
     ]
+    return [html.section("kernel", "The kernel behind the picks", content)]
 
 
 def _files(run: RunRecord) -> str:

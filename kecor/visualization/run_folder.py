@@ -26,7 +26,6 @@ class RoundRecord:
         row: its line of summary.csv, as text.
         selection: selection.json, or None when nothing was selected (yet).
         metrics: metrics.json, or None where nothing was measured.
-        picture: picks.png, or None.
     """
 
     number: int
@@ -34,7 +33,6 @@ class RoundRecord:
     row: dict[str, str]
     selection: dict[str, Any] | None = None
     metrics: dict[str, Any] | None = None
-    picture: Path | None = None
 
 
 @dataclass
@@ -111,14 +109,12 @@ def read_run(work_dir: str | Path) -> RunRecord:
 def _read_round(folder: Path, row: dict[str, str]) -> RoundRecord:
     index = int(float(row["round"]))
     place = run_dir.round_dir(folder, index)
-    picture = place / run_dir.PICKS
     return RoundRecord(
         number=index,
         folder=place,
         row=row,
         selection=_optional(place / run_dir.SELECTION),
         metrics=_optional(place / run_dir.METRICS),
-        picture=picture if picture.is_file() else None,
     )
 
 

@@ -85,6 +85,8 @@ def test_info_adds_up_and_is_plain():
     selection = select()
     info = selection.info
     assert info["rate_gain_sum"] + info["entropy_gain_sum"] == pytest.approx(selection.gains.sum())
+    np.testing.assert_allclose(np.add(info["rate_gains"], info["entropy_gains"]), selection.gains)
+    assert sum(info["rate_gains"]) == pytest.approx(info["rate_gain_sum"])
     assert info["rate_gain_mean"] == pytest.approx(info["rate_gain_sum"] / 8)
     assert info["proxy_loss_last"] < info["proxy_loss_first"]
     assert info["proxy_loss_last"] < info["proxy_loss_mean"]
@@ -98,6 +100,7 @@ def test_info_tells_what_the_report_explains(kernel):
     parts = {"eigenvalues", "largest_eigenvalue", "effective_dimension", "target_alignment", "leading_alignment"}
     parts |= {"label_gradient_alignment", "variance_before", "variance_after"}
     terms = {f"{term}_gain_{part}" for term in ("rate", "entropy") for part in ("sum", "mean")}
+    terms |= {"rate_gains", "entropy_gains"}
     terms |= {"overlap_with_top_entropy", "sigma", "kernel_scale", "diagnostics"}
     assert set(info) == terms | (set() if kernel == "linear" else of_proxy)
     assert terms | of_proxy | parts <= set(Kecor.terms)

@@ -80,7 +80,8 @@ def test_every_round_leaves_its_files_and_its_row(data, reference):
             selection = json.loads((here / "selection.json").read_text())
             assert selection["ids"] == state["frames"][k + 1]
             assert selection["predicted_cost"] == 3
-            assert (here / "picks.png").is_file()
+            drawn = {path.name for path in (here / "picks").iterdir()}
+            assert drawn == {f"{i}{end}" for i in selection["ids"] for end in (".png", ".json.gz")}
     assert not (folder / "round_02" / "selection.json").exists()
     assert (folder / "report.html").is_file()
     assert (folder / "curve.png").is_file()

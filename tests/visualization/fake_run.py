@@ -8,9 +8,9 @@ import numpy as np
 import yaml
 
 from kecor.acquisition.kecor import Kecor
+from kecor.frame_sets.files import write_frames
 from kecor.ntk.diagnostics import diagnose, kernel_drift
-from kecor.structures import Detections, Frame
-from kecor.visualization.bird_eye import draw_picks
+from kecor.structures import Detections, Frame, FrameSet
 
 CLASSES = ["Car", "Pedestrian", "Cyclist"]
 STAGES = ("train", "evaluate", "pool", "select", "label")
@@ -44,8 +44,19 @@ def summary_row(number: int, method: str = "kecor") -> dict:
     return row | {f"seconds_{stage}": 3.5 * (i + 1) + 60 * (i == 0) for i, stage in enumerate(STAGES)}
 
 
+class FakeFrames:
+    """Frames with labels for the picks of a made-up run."""
+
+    def read(self, frame_id: str) -> Frame:
+        return fake_frame(frame_id, int(frame_id) % 4, int(frame_id))[0]
+
+    def read_labels(self, frame_id: str) -> tuple[np.ndarray, np.ndarray]:
+        frame = self.read(frame_id)
+        return frame.boxes, frame.names
+
+
 def write_run(
-    folder: Path, n_rounds: int = 4, method: str = "kecor", note: str | None = None, pictures: bool = False
+    folder: Path, n_rounds: int = 4, method: str = "kecor", note: str | None = None, pool: bool = False
 ) -> Path:
     """Write the files of a run that has evaluated ``n_rounds`` rounds and selected after all but the last."""
     rows = [summary_row(k, method) for k in range(n_rounds)]
@@ -54,7 +65,8 @@ def write_run(
         writer = csv.DictWriter(stream, list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-    (folder / "config.yaml").write_text(yaml.safe_dump({"data": {"type": "kitti", "root": "data/made_up"}, "seed": 7}))
+    config = {"data": {"type": "kitti", "root": "data/made_up", "classes": CLASSES}, "seed": 7}
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
     for k in range(n_rounds):
         place = folder / f"round_{k:02d}"
         place.mkdir(exist_ok=True)
@@ -64,11 +76,8 @@ def write_run(
         (place / "metrics.json").write_text(json.dumps(metrics))
         if k + 1 < n_rounds:
             (place / "selection.json").write_text(json.dumps(selection(k, method, note)))
-        if pictures and k + 1 < n_rounds:
-            picks = [
-                (*fake_frame(f"{k}{i:05d}", 2 + i % 4, i), f"{k}{i:05d}, gain {2.5 - i / 9:.3g}") for i in range(8)
-            ]
-            draw_picks(picks, place / "picks.png", CLASSES)
+            if pool:
+                write_pool(place, k)
     return folder
 
 
@@ -109,3 +118,21 @@ def kernel_of_round(number: int) -> dict:
     gram = moved @ moved.T
     left = np.full(10, 0.2 * 0.8**number)
     return diagnose(gram / np.diag(gram).mean(), [f"{i:06d}" for i in range(n)], targets, 0.01, left, 0.7 * left)
+
+
+def write_pool(place: Path, number: int) -> None:
+    """What the detector of a round found in the pool, with its features, and the truth of the picks in selection.json.
+
+    Frame ``i`` of a round lies at ``i`` on a line in the space of features, labelled frame ``j`` at ``3 j + 0.4``.
+    """
+    ids = [f"{number}{i:05d}" for i in range(30)]
+    detections = [fake_frame(i, 3, int(i))[1] for i in ids]
+    line = np.arange(30.0)[:, None] * (1, -2, 0.5)
+    write_frames(place / "pool/unlabelled", FrameSet(np.array(ids), {"embedding": line.astype("f4")}, detections))
+    known = np.array([f"9{j:05d}" for j in range(4)])
+    line = (3 * np.arange(4.0) + 0.4)[:, None] * (1, -2, 0.5)
+    write_frames(place / "pool/labelled", FrameSet(known, {"embedding": line.astype("f4")}))
+    record = json.loads((place / "selection.json").read_text())
+    record["true_boxes"] = [int(i) % 4 for i in record["ids"]]
+    record["info"] |= {"rate_gains": [g - 0.25 for g in record["gains"]], "entropy_gains": [0.25] * 20}
+    (place / "selection.json").write_text(json.dumps(record))
