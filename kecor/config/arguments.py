@@ -10,6 +10,7 @@ from typing import Any
 from mmengine.registry import Registry
 
 from kecor import registry
+from kecor.config.value_types import check_types
 from kecor.errors import ConfigError
 
 TYPED = {
@@ -65,11 +66,13 @@ def registered(known: Registry, name: Any, key: str, where: str) -> type:
 
 
 def check_arguments(target: Callable[..., Any], given: dict[str, Any], key: str, where: str = "config") -> None:
-    """Check that ``target`` takes the arguments of section ``key``, and gets all it needs.
+    """Check that ``target`` takes the arguments of section ``key``, of these types, and gets all it needs.
 
     Raises:
-        ConfigError: an unknown argument (the nearest known one is named) or a missing one.
+        ConfigError: an unknown argument (the nearest known one is named), a missing one, or one of a wrong type.
     """
+    if not isinstance(given, dict):
+        raise ConfigError(f"{where}: {key}: got {given!r:.80}; expected a section of keys")
     parameters = {p.name: p for p in inspect.signature(target).parameters.values() if p.name not in NOT_KEYS}
     for name in given:
         if name not in parameters:
@@ -77,6 +80,7 @@ def check_arguments(target: Callable[..., Any], given: dict[str, Any], key: str,
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and name not in given:
             raise ConfigError(f"{where}: {key}.{name} is missing")
+    check_types(target, given, key, where)
 
 
 def _check_typed(section: Any, known: Registry, key: str, where: str) -> None:

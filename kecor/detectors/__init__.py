@@ -42,6 +42,9 @@ __all__ = [
     "proxy_targets",
 ]
 
+IMPOSSIBLE = (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError)
+"""What layers raise for sizes that cannot be, such as a negative number of channels."""
+
 
 def build_detector(detector: dict[str, Any], data: DataConfig, seed: int = 0) -> Detector:
     """Build a detector with random weights.
@@ -58,10 +61,13 @@ def build_detector(detector: dict[str, Any], data: DataConfig, seed: int = 0) ->
     """
     arguments = dict(detector)
     name = arguments.pop("type", None)
-    if name not in DETECTORS.module_dict:
+    if not isinstance(name, str) or name not in DETECTORS.module_dict:
         raise ConfigError(f"detector.type: got {name!r}; expected one of: {', '.join(sorted(DETECTORS.module_dict))}")
     cls = DETECTORS.module_dict[name]
     check_arguments(cls, arguments, "detector")
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)  # torch.manual_seed would also seed the GPUs
-        return cls(data, **arguments)
+        try:
+            return cls(data, **arguments)
+        except IMPOSSIBLE as error:
+            raise ConfigError(f"detector: no {name} can be built with these values: {error}") from error

@@ -20,11 +20,13 @@ def build_stage(key: str, default: str, section: dict[str, Any] | None, *given: 
         given: leading arguments of the stage, which follow from the data and the stages before it.
 
     Raises:
-        ConfigError: an unknown type, or an unknown or missing argument.
+        ConfigError: an unknown type, or an unknown, missing or wrong argument.
     """
+    if not isinstance(section, (dict, type(None))):
+        raise ConfigError(f"{key}: got {section!r:.80}; expected a section of keys")
     arguments = dict(section or {})
     name = arguments.pop("type", default)
-    if name not in DETECTOR_STAGES.module_dict:
+    if not isinstance(name, str) or name not in DETECTOR_STAGES.module_dict:
         raise ConfigError(
             f"{key}.type: got {name!r}; expected one of: {', '.join(sorted(DETECTOR_STAGES.module_dict))}"
         )
