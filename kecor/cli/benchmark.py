@@ -12,6 +12,7 @@ from kecor.cli.guard import command_parser, main_guard
 EXAMPLE = """examples:
   python tools/benchmark.py selection
   python tools/benchmark.py detector configs/kitti/second.yaml --frame training/velodyne/000010.bin --train
+  python tools/benchmark.py reading configs/waymo/second_small.yaml --set data.root=data/waymo
   python tools/benchmark.py acquisition --candidates 300 --picks 100
   python tools/benchmark.py resilience --kills 50 --damages 40
   python tools/benchmark.py selection --frames 1000 10000 158000 --arrangements per_roi --contenders float32 bfloat16
@@ -28,7 +29,14 @@ def build_parser() -> argparse.ArgumentParser:
     _add_acquisition(commands.add_parser("acquisition", help="CRB's density balancing against a plain reference"))
     _add_waymo(commands.add_parser("waymo_metric", help="Waymo's metrics against the official op"))
     _add_resilience(commands.add_parser("resilience", help="runs that are killed or damaged, and resumed"))
+    _add_reading(commands.add_parser("reading", help="a data set's reader beside the training step"))
     return parser
+
+
+def _add_reading(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="a config file")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", dest="options", help="override the config")
+    parser.add_argument("--frames", type=int, default=20, help="labelled training frames to use (default 20)")
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
