@@ -98,8 +98,8 @@ def write_frame(path: str | Path, frame: Frame, detections: Detections | None, c
 
 def write_pick(path: str | Path, frame: Frame, detections: Detections | None, classes: Sequence[str]) -> None:
     """Save a small picture of one frame, without title and legend, as a PNG of few colours, whole or not at all."""
-    figure = Figure(figsize=(4, 4), dpi=120, layout="constrained")
-    draw_frame(figure.add_subplot(), frame, detections, classes, legend=False)
+    figure = Figure(figsize=(4, 4), dpi=120)
+    draw_frame(figure.add_axes((0.12, 0.1, 0.87, 0.88)), frame, detections, classes, legend=False)
     drawn = BytesIO()
     figure.savefig(drawn, format="png")
     image = Image.open(drawn).convert("RGB").quantize(128)

@@ -85,10 +85,10 @@
     const axis = (text) => ({ title: { text }, color: ink, showbackground: false });
     const layout = {
       margin: { l: 0, r: 0, t: 0, b: 0 }, paper_bgcolor: "rgba(0,0,0,0)", font: { color: ink },
-      legend: { orientation: "h", x: 0, y: 0, itemsizing: "constant" },
+      modebar: { bgcolor: "rgba(0,0,0,0)" }, legend: { orientation: "h", x: 0, y: 0, itemsizing: "constant" },
       scene: {
         aspectmode: "data", xaxis: axis("x (m)"), yaxis: axis("y (m)"), zaxis: axis("z (m)"),
-        camera: { eye: { x: -1.1, y: 0, z: 0.7 }, center: { x: 0, y: 0, z: -0.1 } },
+        camera: { eye: { x: -1.4, y: 0, z: 1.1 }, center: { x: -0.1, y: 0, z: -0.1 } },
       },
     };
     await window.Plotly.newPlot(place, traces, layout, { responsive: true, displaylogo: false });

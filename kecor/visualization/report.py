@@ -20,7 +20,7 @@ from kecor.visualization.run_folder import RunRecord, number, read_run
 from kecor.visualization.wording import GLOSSARY, KERNEL, counted, duration, figure, growth, whole
 
 FILES = [
-    (run_dir.SUMMARY, "one line a round: the table above, to the last digit"),
+    (run_dir.SUMMARY, "one line a round: the table of all rounds, to the last digit"),
     (run_dir.CURVE, "the curve above"),
     (run_dir.KERNEL, "the picture of the kernel above"),
     (run_dir.CONFIG, "all settings, as used"),
@@ -63,8 +63,8 @@ def _body(run: RunRecord) -> list[str]:
     write_curve(run.rows, curve, run.classes, run.metric.panels)
     drawn = {i for record in run.rounds for i in bought(record) if read_view(record, i) is not None}
     kernel = _kernel(run)
-    links = [("curve", "Curve"), ("rounds", "Rounds"), *([("kernel", "Kernel")] if kernel else [])]
-    links += [(f"round-{record.number}", f"Round {record.number}") for record in run.rounds]
+    rounds = [(f"round-{record.number}", f"Round {record.number}") for record in run.rounds]
+    links = [("curve", "Curve"), *rounds, *([("kernel", "Kernel")] if kernel else []), ("rounds", "Numbers")]
     caption = "Read from left to right: each point is one round, trained on all boxes labelled by then."
     picture = html.picture(curve, "Average precision against labelled boxes", caption)
     return [
@@ -74,9 +74,9 @@ def _body(run: RunRecord) -> list[str]:
         "</header>",
         html.navigation([*links, ("meaning", "Meaning"), ("files", "Files")]),
         html.section("curve", "What each labelled box bought", [picture]),
-        html.section("rounds", "Rounds", [_rounds_table(run)]),
-        *kernel,
         *(round_section(record, run, drawn) for record in run.rounds),
+        *kernel,
+        html.section("rounds", "All rounds in numbers", [_rounds_table(run)]),
         html.section("meaning", "What the numbers mean", [html.definitions([*GLOSSARY, *run.metric.glossary])]),
         html.section("files", "Files", [_files(run)]),
         *([plotly_script()] if drawn else []),
@@ -155,7 +155,7 @@ def _kernel(run: RunRecord) -> list[str]:
         return []
     picture = run.folder / run_dir.KERNEL
     write_kernel(rounds, picture)
-    caption = "Numbers by round; the figures of each round stand in its part below."
+    caption = "Numbers by round; the figures of each round stand in its part above."
     content = [
         html.picture(picture, "Spectrum, alignment and effect of the kernel in each round", caption),
         html.collapsed("How to read this", html.definitions(KERNEL)),
