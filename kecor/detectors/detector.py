@@ -17,6 +17,7 @@ from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.detectors.grid import Grid
 from kecor.detectors.post_processing import to_numpy
 from kecor.detectors.proposals import Proposals
+from kecor.detectors.purpose import purpose_of
 from kecor.errors import ConfigError, KecorError
 from kecor.structures import Detections, FrameOutputs
 
@@ -31,6 +32,7 @@ class Detector(BaseModel):
 
     Attributes:
         stages: names of the stages, in order; each is an attribute.
+        purpose: what the detector is made for (:mod:`kecor.detectors.purpose`); stored with its weights.
         roi_feature_channels: width of the ``roi_features`` and the ``embedding`` that :meth:`describe` returns.
         global_step: number of training batches so far; saved with the weights, as in OpenPCDet's checkpoints.
     """
@@ -42,6 +44,7 @@ class Detector(BaseModel):
     def __init__(self, data: DataConfig):
         super().__init__()
         self.classes = list(data.classes)
+        self.purpose = purpose_of(type(self).__name__, data)
         self.grid = Grid.from_config(data)
         self.register_buffer("global_step", torch.zeros(1, dtype=torch.long))
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from kecor.detectors.checkpoint_file import is_plain_tensor, open_checkpoint
+from kecor.detectors.purpose import check_purpose
 from kecor.errors import CheckpointError
 
 MAX_FAULTS_SHOWN = 20
@@ -24,12 +24,18 @@ def load_pretrained(detector: nn.Module, path: str | Path) -> None:
     run code.
 
     Raises:
-        CheckpointError: the file cannot be read, or a name or shape does not match the detector, which then keeps its
-            weights.
+        CheckpointError: the file cannot be read, says that it was trained for something else (other classes, say), or
+            a name or shape does not match the detector, which then keeps its weights.
     """
     wanted = detector.state_dict()
-    state = {name: _current_layout(value, wanted.get(name)) for name, value in _read_state(Path(path)).items()}
-    load_weights(detector, state, path)
+    weights, meta = _read_weights(Path(path))
+    check_purpose(meta, purpose_in(detector), path)
+    load_weights(detector, {name: _current_layout(value, wanted.get(name)) for name, value in weights.items()}, path)
+
+
+def purpose_in(module: nn.Module) -> dict[str, Any]:
+    """What ``module`` is made for; empty for one that does not say it."""
+    return getattr(module, "purpose", {})
 
 
 def load_weights(module: nn.Module, weights: dict[str, Tensor], path: str | Path) -> None:
@@ -52,26 +58,16 @@ def load_weights(module: nn.Module, weights: dict[str, Tensor], path: str | Path
     module.load_state_dict(weights)
 
 
-def _read_state(path: Path) -> dict[str, Tensor]:
-    if not path.is_file():  # also refuses a pipe, which would block
-        raise CheckpointError(f"{path}: no such checkpoint file")
-    try:
-        checkpoint: Any = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise CheckpointError(
-            f"{path}: not a checkpoint, or one that contains more than tensors and plain values and could run code "
-            "when loaded. If you trust its source, convert it once: c = torch.load(OLD, weights_only=False, "
-            "map_location='cpu'); torch.save({'model_state': c['model_state']}, NEW)"
-        ) from error
-    except Exception as error:  # torch.load raises many kinds of error on a damaged file
-        raise CheckpointError(f"{path}: cannot be read as a checkpoint: {type(error).__name__}: {error}") from error
+def _read_weights(path: Path) -> tuple[dict[str, Tensor], Any]:
+    """The weights in a checkpoint, and its ``meta`` if it has any."""
+    checkpoint = open_checkpoint(path)
     keys = [key for key in STATE_KEYS if isinstance(checkpoint, dict) and key in checkpoint]
     if not keys:
         raise CheckpointError(f"{path}: contains neither {' nor '.join(STATE_KEYS)}")
     state = checkpoint[keys[0]]
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, dict) or not all(map(is_plain_tensor, state.values())):
         raise CheckpointError(f"{path}: {keys[0]} is not a mapping of names to tensors")
-    return dict(state)
+    return dict(state), checkpoint.get("meta")
 
 
 def _current_layout(value: Tensor, wanted: Tensor | None) -> Tensor:

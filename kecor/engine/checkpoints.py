@@ -8,23 +8,30 @@ from typing import Any
 import torch
 from torch import nn
 
-from kecor.detectors.pretrained import load_weights
+from kecor.detectors.checkpoint_file import is_plain_tensor, open_checkpoint
+from kecor.detectors.pretrained import load_weights, purpose_in
+from kecor.detectors.purpose import PURPOSE, check_purpose
 from kecor.errors import CheckpointError
 from kecor.files import write_atomic
 
 
 def save_checkpoint(detector: nn.Module, path: str | Path, meta: dict[str, Any] | None = None) -> None:
-    """Write ``{"state_dict", "meta"}`` atomically; ``meta`` holds plain numbers, texts, lists and dicts."""
-    write_checkpoint({"state_dict": cpu_weights(detector), "meta": meta or {}}, path)
+    """Write ``{"state_dict", "meta"}`` atomically.
+
+    ``meta`` holds plain numbers, texts, lists and dicts; what the detector is made for is added to it.
+    """
+    write_checkpoint({"state_dict": cpu_weights(detector), "meta": {**(meta or {}), **_purpose(detector)}}, path)
 
 
 def load_checkpoint(detector: nn.Module, path: str | Path) -> dict[str, Any]:
     """Load the weights of a checkpoint of ours into ``detector`` and return its ``meta``.
 
     Raises:
-        CheckpointError: the file is missing or damaged, or its weights do not fit; then none is loaded.
+        CheckpointError: the file is missing or damaged, was trained for something else, or its weights do not fit; then
+            none is loaded.
     """
     checkpoint = read_checkpoint(path)
+    check_purpose(checkpoint["meta"], purpose_in(detector), path)
     load_weights(detector, checkpoint["state_dict"], path)
     return checkpoint["meta"]
 
@@ -40,17 +47,18 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     Raises:
         CheckpointError: the file is missing, damaged, holds anything but tensors and plain values, or is not ours.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint")
-    try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # a damaged archive can fail in any way
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: cannot be read, it is damaged or no checkpoint: {reason}") from error
+    checkpoint = open_checkpoint(Path(path))
     if not isinstance(checkpoint, dict) or not {"state_dict", "meta"} <= checkpoint.keys():
         raise CheckpointError(f"{path}: has no 'state_dict' and 'meta': it was not written by kecor")
+    state = checkpoint["state_dict"]
+    if not isinstance(state, dict) or not all(map(is_plain_tensor, state.values())):
+        raise CheckpointError(f"{path}: state_dict is not a mapping of names to tensors")
     return checkpoint
+
+
+def _purpose(detector: nn.Module) -> dict[str, Any]:
+    purpose = purpose_in(detector)
+    return {PURPOSE: purpose} if purpose else {}
 
 
 def cpu_weights(module: nn.Module) -> dict[str, torch.Tensor]:

@@ -14,7 +14,8 @@ from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from kecor import run_dir
 from kecor.config import ScheduleConfig
 from kecor.datasets.samples import Samples
-from kecor.detectors.pretrained import load_weights
+from kecor.detectors.pretrained import load_weights, purpose_in
+from kecor.detectors.purpose import check_purpose
 from kecor.engine import launch
 from kecor.engine.checkpoints import read_checkpoint, save_checkpoint
 from kecor.engine.device import autocast
@@ -146,6 +147,7 @@ def _finished(detector: BaseModel, final: Path, facts: dict[str, Any], device: s
     """Load the final checkpoint of this training and return its ``meta``."""
     checkpoint = read_checkpoint(final)
     check_same_run(checkpoint["meta"], facts, final)
+    check_purpose(checkpoint["meta"], purpose_in(detector), final)
     load_weights(detector, checkpoint["state_dict"], final)
     detector.to(device).eval()
     return checkpoint["meta"]
