@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from kecor.active.selection_file import read_selection
 from torch import nn
 
+from kecor.active.selection.selection_file import read_selection
 from kecor.active.state import State, check_settings, read_state
 from kecor.config import load_config
 from kecor.datasets.kitti.labels import format_objects
