@@ -111,11 +111,10 @@ def _write_clouds(folder: Path) -> None:
 def _write_las(folder: Path) -> None:
     import laspy
 
-    for name in ("a.las", "b.laz"):
-        made = laspy.LasData(laspy.LasHeader(point_format=3, version="1.2"))
-        made.header.scales = [0.001] * 3
-        made.x, made.y, made.z, made.intensity = cloud(60).T * [[1], [1], [1], [100]]
-        made.write(folder / name)
+    made = laspy.LasData(laspy.LasHeader(point_format=3, version="1.2"))
+    made.header.scales = [0.001] * 3
+    made.x, made.y, made.z, made.intensity = cloud(60).T * [[1], [1], [1], [100]]
+    made.write(folder / "a.las")
 
 
 def _clouds(folder: Path) -> None:
@@ -133,5 +132,5 @@ READERS = {
     "waymo converted": (_converted("kecor"), _waymo),
     "waymo of OpenPCDet": (_converted("openpcdet"), _waymo),
     "clouds: bin npy pcd ply": (_write_clouds, _clouds),
-    "clouds: las laz": (_write_las, _clouds),
+    "clouds: las": (_write_las, _clouds),
 }
