@@ -35,7 +35,7 @@ def read_las(path: Path) -> Columns:
 
 
 def _check_chunks(path: Path, start: int) -> None:
-    """Check the number of chunks that a .laz file claims: the decompressor reserves memory for them, or ends the process.
+    """Check the number of chunks that a .laz file claims: the decompressor reserves memory for them or aborts.
 
     Args:
         path: the file.
