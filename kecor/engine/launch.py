@@ -155,8 +155,14 @@ def _place(launcher: str) -> dict[str, Any]:
     meeting = "env://"
     if launcher == "slurm":
         host = os.environ.get("MASTER_ADDR") or _first_host(os.environ["SLURM_JOB_NODELIST"])
-        meeting = f"tcp://{host}:{os.environ.get('MASTER_PORT', '29500')}"
+        meeting = f"tcp://{host}:{os.environ.get('MASTER_PORT') or _port_of_job()}"
     return {"rank": own, "world_size": size, "local_rank": local, "init_method": meeting}
+
+
+def _port_of_job() -> int:
+    """A port that all processes of a Slurm job step agree on and other jobs of the same host seldom use."""
+    job, step = (int(os.environ.get(name, "0")) for name in ("SLURM_JOB_ID", "SLURM_STEP_ID"))
+    return 20_000 + (31 * job + step) % 10_000
 
 
 def _first_host(nodes: str) -> str:

@@ -55,3 +55,14 @@ def test_more_ranks_than_devices(monkeypatch):
     monkeypatch.setenv("MASTER_PORT", "4000")
     with pytest.raises(ConfigError, match="start one process a device"):
         launch.join("pytorch", "cuda")
+
+
+def test_two_slurm_jobs_of_one_host_meet_at_different_ports(monkeypatch):
+    def port(job, step="0"):
+        monkeypatch.setenv("SLURM_JOB_ID", job)
+        monkeypatch.setenv("SLURM_STEP_ID", step)
+        return launch._port_of_job()
+
+    assert port("4711") == port("4711")
+    assert len({port(str(job), step) for job in range(4711, 4731) for step in ("0", "1")}) == 40
+    assert all(1024 < port(str(10**k)) < 32768 for k in range(9))
