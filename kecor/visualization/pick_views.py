@@ -16,6 +16,7 @@ from kecor.files import read_bytes, read_json, write_atomic
 from kecor.frame_sets.files import read_frames
 from kecor.structures import Boxes, Detections, Frame
 from kecor.visualization.bird_eye import write_pick
+from kecor.visualization.frame_map import read_map
 from kecor.visualization.run_folder import RoundRecord, RunRecord
 
 CONFIDENCE = 0.3
@@ -34,12 +35,12 @@ class LabelledFrames(Protocol):
 
 
 def write_views(run: RunRecord, frames: LabelledFrames) -> None:
-    """Draw each bought pick that has no view yet, or whose labels were corrected since.
+    """Draw each bought pick and neighbour that has no view yet, or whose labels were corrected since.
 
     Raises:
         DataError: a frame, its labels or what the detector found in it cannot be read.
     """
-    for record in run.rounds:
+    for record in [*run.rounds, first_frames(run)]:
         stale = {}
         for frame_id in bought(record):
             view = read_view(record, frame_id)
@@ -55,6 +56,15 @@ def bought(record: RoundRecord) -> list[str]:
     """Ids of the picks of a round whose labels were bought, in pick order."""
     selection = record.selection or {}
     return [i for i, boxes in zip(selection.get("ids") or [], selection.get("true_boxes") or []) if boxes is not None]
+
+
+def first_frames(run: RunRecord) -> RoundRecord:
+    """The frames of the start that are the nearest labelled ones of some pick, as if they were picks of a round."""
+    maps = [read_map(record) for record in run.rounds]
+    picks = {i for record in run.rounds for i in bought(record)}
+    ids = sorted({i for place in maps if place for i in place["nearest"].values()} - picks)
+    selection = {"ids": ids, "true_boxes": [0] * len(ids)}
+    return RoundRecord(-1, run.folder / run_dir.INITIAL, {}, selection)
 
 
 def picture_path(record: RoundRecord, frame_id: str) -> Path:

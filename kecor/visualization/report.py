@@ -13,8 +13,9 @@ from kecor.visualization import html
 from kecor.visualization.curves import write_curve
 from kecor.visualization.frame_map import write_map
 from kecor.visualization.kernel_plots import kernel_rounds, write_kernel
-from kecor.visualization.pick_views import LabelledFrames, bought, read_view, write_views
+from kecor.visualization.pick_views import LabelledFrames, bought, first_frames, read_view, write_views
 from kecor.visualization.plotly_script import plotly_script
+from kecor.visualization.report_picks import first_frames_part
 from kecor.visualization.report_rounds import round_section
 from kecor.visualization.run_folder import RunRecord, number, read_run
 from kecor.visualization.wording import GLOSSARY, KERNEL, counted, duration, figure, growth, whole
@@ -49,10 +50,10 @@ def update_report(work_dir: str | Path, frames: LabelledFrames | None = None) ->
         DataError: the folder holds no summary.csv, or a file of the run or of a frame cannot be read.
     """
     run = read_run(work_dir)
-    if frames is not None:
-        write_views(run, frames)
     for record in run.rounds:
         write_map(record)
+    if frames is not None:
+        write_views(run, frames)
     path = run.folder / run_dir.REPORT
     write_text(path, html.page(f"Active learning: {_method(run)}", _body(run)))
     return path
@@ -61,10 +62,19 @@ def update_report(work_dir: str | Path, frames: LabelledFrames | None = None) ->
 def _body(run: RunRecord) -> list[str]:
     curve = run.folder / run_dir.CURVE
     write_curve(run.rows, curve, run.classes, run.metric.panels)
-    drawn = {i for record in run.rounds for i in bought(record) if read_view(record, i) is not None}
+    first = first_frames(run)
+    drawn = {i for record in [*run.rounds, first] for i in bought(record) if read_view(record, i) is not None}
     kernel = _kernel(run)
     rounds = [(f"round-{record.number}", f"Round {record.number}") for record in run.rounds]
-    links = [("curve", "Curve"), *rounds, *([("kernel", "Kernel")] if kernel else []), ("rounds", "Numbers")]
+    pictures = first_frames_part(first, drawn)
+    start = [html.section("start", "Nearest frames of the start", pictures)] if pictures else []
+    links = [
+        ("curve", "Curve"),
+        *rounds,
+        *([("start", "Start")] if start else []),
+        *([("kernel", "Kernel")] if kernel else []),
+        ("rounds", "Numbers"),
+    ]
     caption = "Read from left to right: each point is one round, trained on all boxes labelled by then."
     picture = html.picture(curve, "Average precision against labelled boxes", caption)
     return [
@@ -75,6 +85,7 @@ def _body(run: RunRecord) -> list[str]:
         html.navigation([*links, ("meaning", "Meaning"), ("files", "Files")]),
         html.section("curve", "What each labelled box bought", [picture]),
         *(round_section(record, run, drawn) for record in run.rounds),
+        *start,
         *kernel,
         html.section("rounds", "All rounds in numbers", [_rounds_table(run)]),
         html.section("meaning", "What the numbers mean", [html.definitions([*GLOSSARY, *run.metric.glossary])]),

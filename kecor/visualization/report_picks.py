@@ -38,6 +38,13 @@ def picks_part(record: RoundRecord, drawn: Collection[str]) -> list[str]:
         for kind in CHANGES:
             columns[kind.capitalize()] = [changes["frames"].get(i, {}).get(kind) for i in selection["ids"]]
     parts = _pictures(record, columns, nearest, drawn)
+    if parts:
+        note = (
+            "Seen from above, the sensor at the triangle: filled boxes are true, dashed ones predicted before the "
+            f"frame was labelled, with a score of at least {CONFIDENCE:g}. Counts of predicted boxes in the table "
+            "take in every score."
+        )
+        parts.insert(0, html.paragraph(note, "note"))
     if place:
         parts += ["<h3>Where the picks lie</h3>", map_figure(place, record.number)]
     if changes:
@@ -46,6 +53,11 @@ def picks_part(record: RoundRecord, drawn: Collection[str]) -> list[str]:
     if rows:
         parts.append(html.table(list(columns), rows, caption=f"Picks of round {record.number}"))
     return parts
+
+
+def first_frames_part(record: RoundRecord, drawn: Collection[str]) -> list[str]:
+    """HTML of frames that were labelled at the start, for those who look up a pick's neighbour."""
+    return _pictures(record, _columns(record.selection or {}, {}), {}, drawn)
 
 
 def _columns(selection: dict[str, Any], nearest: dict[str, str]) -> dict[str, list[Any]]:
@@ -83,12 +95,7 @@ def _pictures(
             figures.append(_picture(record, values, nearest.get(values["Frame"]), drawn))
     if not figures:
         return []
-    note = (
-        "Seen from above, the sensor at the triangle: filled boxes are true, dashed ones predicted before the frame "
-        f"was labelled, with a score of at least {CONFIDENCE:g}. Colour is class. Counts of predicted boxes in the "
-        "table take in every score."
-    )
-    return [html.paragraph(note, "note"), f'<div class="picks">{"".join(figures)}</div>']
+    return [f'<div class="picks">{"".join(figures)}</div>']
 
 
 def _picture(record: RoundRecord, values: dict[str, Any], nearest: str | None, drawn: Collection[str]) -> str:
@@ -96,11 +103,13 @@ def _picture(record: RoundRecord, values: dict[str, Any], nearest: str | None, d
     view = read_view(record, frame_id) or {}
     true, predicted = (_by_class(view.get(kind) or []) for kind in ("true", "predicted"))
     text = f"Frame {frame_id} from above; true boxes: {true}; predicted: {predicted}"
+    title = f"{values['Pick']}. {escape(frame_id)}" if record.number >= 0 else escape(frame_id)
     why = f"gain {values['Gain']}" if values["Gain"] else ""
     if "Coding rate" in values:
         why += f" = {values['Coding rate']} coding rate + {values['Entropy']} entropy"
-    lines = [f"<b>{values['Pick']}. {escape(frame_id)}</b> {why}", f"true: {escape(true)}"]
-    lines.append(f"predicted: {escape(predicted)}")
+    lines = [f"<b>{title}</b> {why}", f"true: {escape(true)}"]
+    if record.number >= 0:
+        lines.append(f"predicted: {escape(predicted)}")
     if nearest:
         name = escape(nearest)
         lines.append("nearest labelled: " + (f'<a href="#pick-{name}">{name}</a>' if nearest in drawn else name))

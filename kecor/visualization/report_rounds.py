@@ -11,7 +11,7 @@ from kecor.visualization.run_folder import RoundRecord, RunRecord, number
 from kecor.visualization.wording import counted, figure, info_rows
 
 
-def round_section(record: RoundRecord, run: RunRecord, drawn: Collection[str]) -> str:
+def round_section(record: RoundRecord, run: RunRecord, drawn: Collection[str] = ()) -> str:
     """HTML of one round; ``drawn`` are the frames of the run that have a picture."""
     trained = f"{counted(record.row['frames'], 'frame', 'frames')}, {counted(record.row['boxes'], 'box', 'boxes')}"
     parts = [html.paragraph(f"The detector was trained on {trained}.")]

@@ -35,12 +35,12 @@ def row_of(page, frame_id):
 
 def test_every_bought_pick_has_its_picture_loaded_lazily(folder, page):
     text = (folder / "report.html").read_text()
-    assert len(images(page)) == 22, "the curve, the kernel and 20 picks"
+    assert len(images(page)) == 26, "the curve, the kernel, 20 picks and their 4 neighbours"
     for i in range(20):
         data = base64.b64encode((folder / f"round_00/picks/0{i:05d}.png").read_bytes()).decode()
         assert data in text
         assert f'id="pick-0{i:05d}"' in text
-    assert text.count('<img loading="lazy" alt="') == 22
+    assert text.count('<img loading="lazy" alt="') == 26
     assert "Frame 000003 from above; true boxes: 1 Car, 1 Cyclist, 1 Pedestrian" in text
 
 
@@ -91,8 +91,14 @@ def test_terms_that_are_not_those_of_the_picks_are_left_out(tmp_path):
 def test_links_lead_to_parts_of_the_page(folder, page):
     text = (folder / "report.html").read_text()
     targets = [url[1:] for url in page.urls if url.startswith("#")]
-    assert {"curve", "rounds", "round-0", "round-1", "meaning", "files", "pick-000000"} <= set(targets)
+    assert {"curve", "rounds", "round-0", "round-1", "meaning", "files", "pick-000000", "pick-900001"} <= set(targets)
     assert all(text.count(f' id="{target}"') == 1 for target in targets)
+
+
+def test_neighbours_of_the_start_have_pictures_too(folder, page):
+    drawn = sorted(path.name for path in (folder / "initial/picks").glob("*.png"))
+    assert drawn == [f"90000{j}.png" for j in range(4)]
+    assert "Nearest frames of the start" in page.text
 
 
 def test_the_map_holds_every_frame(folder):
