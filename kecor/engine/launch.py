@@ -6,8 +6,6 @@ Without a launcher every function here still answers, for a world of one.
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -17,6 +15,7 @@ import torch
 import torch.distributed as dist
 
 from kecor.engine.device import resolve_device
+from kecor.engine.meeting import Place, find_place
 from kecor.errors import ConfigError
 from kecor.lock import locked
 
@@ -40,24 +39,39 @@ def join(launcher: str, device: str) -> str:
         if ":" in device:
             torch.cuda.set_device(device)  # kernels outside torch run on the current device
         return device
-    place = _place(launcher)
+    place = find_place(launcher)
     if device.startswith("cuda"):
-        if place["local_rank"] >= torch.cuda.device_count():
+        if place.local_rank >= torch.cuda.device_count():
             raise ConfigError(
-                f"--launcher {launcher}: rank {place['rank']} finds {torch.cuda.device_count()} CUDA devices on its "
-                f"machine and would need number {place['local_rank']}; start one process a device"
+                f"--launcher {launcher}: rank {place.rank} finds {torch.cuda.device_count()} CUDA devices on its "
+                f"machine and would need number {place.local_rank}; start one process a device"
             )
-        device = f"cuda:{place['local_rank']}"
+        device = f"cuda:{place.local_rank}"
         torch.cuda.set_device(device)
     if not dist.is_initialized():
+        _meet(place, "nccl" if device.startswith("cuda") else "gloo")
+    return device
+
+
+def _meet(place: Place, backend: str) -> None:
+    """Join the process group.
+
+    Raises:
+        ConfigError: the processes cannot meet, because the port is in use or the host is unknown.
+    """
+    try:
         dist.init_process_group(
-            "nccl" if device.startswith("cuda") else "gloo",
-            init_method=place["init_method"],
-            rank=place["rank"],
-            world_size=place["world_size"],
+            backend,
+            init_method=place.method,
+            rank=place.rank,
+            world_size=place.world_size,
             timeout=TIMEOUT,
         )
-    return device
+    except (dist.DistNetworkError, dist.DistStoreError) as error:
+        raise ConfigError(
+            f"rank {place.rank} cannot meet the others at {place.address}: {str(error).splitlines()[0]}; set "
+            "MASTER_PORT to a free port, or start with `torchrun --standalone`, which finds one"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -139,33 +153,3 @@ def first_on_main(make: Callable[[], Any]) -> Any:
     if outcome[1] is not None:
         raise outcome[1]
     return outcome[0]
-
-
-def _place(launcher: str) -> dict[str, Any]:
-    """Rank, world size, local rank and meeting point from the launcher's environment."""
-    names = {
-        "pytorch": ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT"),
-        "slurm": ("SLURM_PROCID", "SLURM_NTASKS", "SLURM_LOCALID", "SLURM_JOB_NODELIST"),
-    }[launcher]
-    missing = [name for name in names if name not in os.environ]
-    if missing:
-        start = "torchrun --nproc_per_node=N" if launcher == "pytorch" else "srun python"
-        raise ConfigError(f"--launcher {launcher}: {', '.join(missing)} not set; start with `{start} tools/...`")
-    own, size, local = (int(os.environ[name]) for name in names[:3])
-    meeting = "env://"
-    if launcher == "slurm":
-        host = os.environ.get("MASTER_ADDR") or _first_host(os.environ["SLURM_JOB_NODELIST"])
-        meeting = f"tcp://{host}:{os.environ.get('MASTER_PORT') or _port_of_job()}"
-    return {"rank": own, "world_size": size, "local_rank": local, "init_method": meeting}
-
-
-def _port_of_job() -> int:
-    """A port that all processes of a Slurm job step agree on and other jobs of the same host seldom use."""
-    job, step = (int(os.environ.get(name, "0")) for name in ("SLURM_JOB_ID", "SLURM_STEP_ID"))
-    return 20_000 + (31 * job + step) % 10_000
-
-
-def _first_host(nodes: str) -> str:
-    """The first host of a Slurm node list such as ``gpu[01-04]``."""
-    listed = subprocess.run(["scontrol", "show", "hostnames", nodes], capture_output=True, text=True, check=True)
-    return listed.stdout.split()[0]
