@@ -8,7 +8,7 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-from kecor.cli.guard import command_parser, main_guard, writing
+from kecor.cli.guard import command_parser, main_guard, output_file, writing
 from kecor.errors import ConfigError
 
 EXAMPLE = """example:
@@ -29,7 +29,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     own = "minimum overlap of a match (default for a user class: 0.5; for BEV and 3D with --overlaps loose: 0.25)"
     parser.add_argument("--overlap", nargs="+", default=[], metavar="CLASS=IOU", help=own)
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="JSON file to write")
     return parser
 
 

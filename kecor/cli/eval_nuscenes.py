@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from kecor.cli.guard import command_parser, main_guard, writing
+from kecor.cli.guard import command_parser, main_guard, output_file, writing
 
 EXAMPLE = """example:
   python tools/eval_nuscenes.py --root data/nuscenes --version v1.0-trainval --split val \\
@@ -19,7 +19,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--version", default="v1.0-trainval", help="folder of the tables (default: %(default)s)")
     parser.add_argument("--split", default="val", help="split of the result file (default: %(default)s)")
     parser.add_argument("--results", type=Path, required=True, help="JSON result file with all samples of the split")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="JSON file to write")
     return parser.parse_args()
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from kecor.cli.guard import command_parser, main_guard, writing
+from kecor.cli.guard import command_parser, main_guard, output_file, writing
 from kecor.errors import ConfigError
 
 EXAMPLE = """examples:
@@ -20,7 +20,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument("--arrays", type=Path, metavar="FILE.npz", help="ground truth and predictions as arrays")
     parser.add_argument("--gt", type=Path, metavar="GT.bin", help="ground truth, a waymo.open_dataset.Objects file")
     parser.add_argument("--det", type=Path, metavar="DET.bin", help="predictions, in the same format")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="JSON file to write")
+    parser.add_argument("--out", type=output_file, required=True, metavar="FILE.json", help="JSON file to write")
     parser.add_argument("--official", action="store_true", help="compare with the official TensorFlow op")
     parser.add_argument(
         "--official-python",

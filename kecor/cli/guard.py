@@ -20,6 +20,25 @@ def command_parser(description: str | None, example: str) -> argparse.ArgumentPa
     )
 
 
+def output_file(text: str) -> Path:
+    """The ``type`` of an argument that names a file to write: what cannot work is found before any work is done.
+
+    Folders that are missing are made when the file is written.
+
+    Raises:
+        DataError: it is a folder, or the folder it would lie in cannot be written to.
+    """
+    path = Path(text)
+    if path.is_dir():
+        raise DataError(f"{path}: cannot be written: it is a folder; name a file")
+    folder = next(parent for parent in path.absolute().parents if parent.exists())
+    if not folder.is_dir():
+        raise DataError(f"{path}: cannot be written: {folder} is a file, not a folder")
+    if not os.access(folder, os.W_OK):
+        raise DataError(f"{path}: cannot be written: no permission to write to {folder}")
+    return path
+
+
 @contextmanager
 def writing(out: Path) -> Iterator[None]:
     """Turn an error of the operating system into one that names the output ``out``.

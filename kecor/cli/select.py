@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from kecor.cli.guard import command_parser, main_guard, writing
+from kecor.cli.guard import command_parser, main_guard, output_file, writing
 from kecor.errors import ConfigError, DataError
 
 EXAMPLE = """example:
@@ -30,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     settings: dict[str, Any] = {"nargs": "+", "action": "extend", "default": []}
     parser.add_argument("--set", **settings, metavar="KEY=VALUE", help="arguments of the method, as in --set sigma=0.1")
     parser.add_argument("--import", **settings, dest="modules", metavar="MODULE", help="modules with your own methods")
-    parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
+    parser.add_argument("--out", type=output_file, required=True, help="JSON file to write")
     return parser
 
 
@@ -44,8 +44,8 @@ def check_arguments(arguments: argparse.Namespace) -> None:
     out = arguments.out
     if arguments.seed < 0:
         raise ConfigError(f"--seed: got {arguments.seed}; expected 0 or more")
-    if out.is_dir() or out.resolve() in (arguments.pool.resolve(), arguments.labelled.resolve()):
-        raise DataError(f"--out {out}: is a folder or an input; name a file to write")
+    if out.resolve() in (arguments.pool.resolve(), arguments.labelled.resolve()):
+        raise DataError(f"--out {out}: is an input; name another file")
     with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kecor.cli.guard import command_parser, main_guard, writing
+from kecor.cli.guard import command_parser, main_guard, output_file, writing
 from kecor.errors import KecorError
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def build_parser() -> argparse.ArgumentParser:
     frame.add_argument("--split", default="train", help="split that holds the frame (default: train)")
     frame.add_argument("--classes", nargs="+", default=["Car", "Pedestrian", "Cyclist"], help="classes to draw")
     frame.add_argument("--detections", type=Path, help="KITTI result file of the frame")
-    frame.add_argument("--out", type=Path, required=True, help="PNG file to write")
+    frame.add_argument("--out", type=output_file, required=True, help="PNG file to write")
     frame.set_defaults(run=draw)
     text = "rewrite report.html of a run and its pictures"
     report = commands.add_parser("report", help=text, description=text, epilog=EXAMPLE, formatter_class=raw)

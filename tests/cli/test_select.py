@@ -137,9 +137,9 @@ def test_a_user_method_is_imported(select, tmp_path, monkeypatch):
             ["random", "--labelled", "pool.npz"],
             "pool.npz: ids: row 0: 'p0000' is already labelled: it is also row 0 of pool",
         ),
-        (["random", "--out", "."], "--out .: is a folder or an input"),
-        (["random", "--out", "./pool.npz"], "--out pool.npz: is a folder or an input"),
-        (["random", "--out", "pool.npz/x"], "pool.npz: cannot be written"),
+        (["random", "--out", "."], ".: cannot be written: it is a folder"),
+        (["random", "--out", "./pool.npz"], "--out pool.npz: is an input"),
+        (["random", "--out", "pool.npz/x"], "pool.npz/x: cannot be written"),
     ],
 )
 def test_invalid_input_gives_one_line(select, arguments, message):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from kecor.cli.guard import output_file
+
 HELP = "check your own sweeps, measure them and write a part of a config"
 EXAMPLE = "python tools/create_data.py custom --root data/my_sweeps"
 
@@ -14,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     columns = "columns of a .bin or .npy file, such as x y z intensity ring; _ for unused (default: found out)"
     reading = "how labels differ from the convention, such as degrees bottom"
     parser.add_argument("--root", type=Path, required=True, help="folder that holds points and labels")
-    parser.add_argument("--out", type=Path, help="YAML file to write (default: ROOT/kecor_custom.yaml)")
+    parser.add_argument("--out", type=output_file, help="YAML file to write (default: ROOT/kecor_custom.yaml)")
     parser.add_argument("--columns", nargs="+", metavar="NAME", help=columns)
     parser.add_argument("--classes", nargs="+", metavar="NAME", help="classes to train (default: all labelled ones)")
     parser.add_argument("--label-reading", nargs="+", metavar="NAME", default=[], help=reading)

@@ -6,7 +6,7 @@ import argparse
 from collections import Counter
 from pathlib import Path
 
-from kecor.cli.guard import writing
+from kecor.cli.guard import output_file, writing
 
 HELP = "check every file of a data set in the KITTI object layout"
 EXAMPLE = "python tools/create_data.py kitti --root data/kitti"
@@ -15,7 +15,7 @@ EXAMPLE = "python tools/create_data.py kitti --root data/kitti"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
     parser.add_argument("--root", type=Path, required=True, help="folder that holds ImageSets and training")
-    parser.add_argument("--out", type=Path, help="index to write (default: ROOT/kecor_index.json)")
+    parser.add_argument("--out", type=output_file, help="index to write (default: ROOT/kecor_index.json)")
 
 
 def run(arguments: argparse.Namespace) -> int:
