@@ -88,7 +88,7 @@
       modebar: { bgcolor: "rgba(0,0,0,0)" }, legend: { orientation: "h", x: 0, y: 0, itemsizing: "constant" },
       scene: {
         aspectmode: "data", xaxis: axis("x (m)"), yaxis: axis("y (m)"), zaxis: axis("z (m)"),
-        camera: { eye: { x: -1.4, y: 0, z: 1.1 }, center: { x: -0.1, y: 0, z: -0.1 } },
+        camera: { eye: { x: -1.6, y: 0, z: 1.6 }, center: { x: -0.1, y: 0, z: -0.2 } },
       },
     };
     await window.Plotly.newPlot(place, traces, layout, { responsive: true, displaylogo: false });

@@ -26,7 +26,7 @@ const column = () => [...table.tBodies[0].rows].map((row) => row.cells[header.ce
 const sorted = () => { header.querySelector("button").click(); return [header.ariaSort, column()]; };
 found.sorts = [[header.ariaSort, column()], sorted(), sorted()];
 found.idle = window.Plotly === undefined;
-const figure = document.getElementById("pick-000003"), place = figure.querySelector(".view");
+const figure = document.getElementById("pick-000001"), place = figure.querySelector(".view");
 const button = figure.querySelector("button");
 button.click();
 for (let i = 0; i < 600 && !place.dataset.drawn && !place.textContent.includes("cannot"); i++)
