@@ -36,7 +36,8 @@ def account(
         ids: labelled frames that are trained on.
         others: data set and id of further labelled frames in which objects of a class may be found.
         log: takes the lines.
-        strict: a class without any object is an error; otherwise only where another label is spelt like it.
+        strict: a class without any object is an error; otherwise only where another label is spelt like it, or where
+            no class has an object.
 
     Raises:
         DataError: no frame has a voxel, or a file cannot be read.
@@ -120,6 +121,6 @@ def _check_classes(
         return
     named = ", ".join(f"{name!r}{hint}" for name, hint in absent.items())
     message = f"data.classes: {len(labelled)} labelled frames hold no object of class {named}"
-    if strict or any(absent.values()) or not found:
+    if strict or any(absent.values()) or len(absent) == len(data.classes):
         raise ConfigError(f"{message}; correct the name, or leave the class out")
     log(f"warning: {message}")

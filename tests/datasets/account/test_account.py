@@ -96,6 +96,8 @@ def test_a_class_without_an_object_is_an_error_that_names_the_nearest_label():
     with pytest.raises(ConfigError, match=r"class 'Tram'; correct the name, or leave the class out"):
         said(sites(4), data)
     assert "class 'Tram'" in said(sites(4), data, strict=False)[1][0]
+    with pytest.raises(ConfigError, match="class 'Tram', 'Bus'; correct"):
+        said(sites(4), settings(classes=["Tram", "Bus"]), strict=False)
     with pytest.raises(ConfigError, match="'Walkers'; the nearest class is 'Walker'"):
         said(sites(4), settings(classes=["Car", "Walkers"]), strict=False)
 
