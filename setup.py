@@ -44,6 +44,7 @@ setup(
         "dev": [
             "kecor[waymo,las]",
             "pytest>=8",
+            "pytest-xdist>=3.5",
             "hypothesis>=6.100",
             "shapely>=2.0",
             "ruff>=0.6",

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
+from kecor import run_dir
+from kecor.errors import DataError
 from kecor.visualization import html
 from kecor.visualization.report_picks import picks_part
 from kecor.visualization.run_folder import RoundRecord, RunRecord, number
@@ -25,14 +28,20 @@ def round_section(record: RoundRecord, run: RunRecord, drawn: Collection[str] = 
             rows = info_rows(record.selection["info"], record.selection.get("terms") or {})
             parts += ["<h3>Why these</h3>", html.table(["Number", "Value", "Meaning"], rows)]
     if record.metrics is not None:
-        parts.append(html.collapsed("All results", _results(record.metrics, run)))
+        parts.append(html.collapsed("All results", _results(record.metrics, record.folder / run_dir.METRICS, run)))
     return html.section(f"round-{record.number}", f"Round {record.number}", parts)
 
 
-def _results(metrics: dict[str, Any], run: RunRecord) -> str:
-    """HTML of a metrics.json: the tables of the run's metric."""
+def _results(metrics: dict[str, Any], path: Path, run: RunRecord) -> str:
+    """HTML of the metrics.json at ``path``: the tables of the run's metric."""
     parts = []
-    for table in run.metric.tables(metrics):
+    try:
+        tables = run.metric.tables(metrics)
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise DataError(
+            f"{path}: is damaged ({type(error).__name__}: {error}); evaluate the checkpoint beside it again"
+        ) from error
+    for table in tables:
         rows = [[figure(v) if isinstance(v, float) else v for v in row] for row in table.rows]
         parts += [html.paragraph(table.title, "note"), html.table(table.header, rows)]
     return "\n".join(parts)

@@ -205,6 +205,14 @@ def test_a_damaged_selection_is_an_error_that_names_the_file(tmp_path):
         update_report(folder)
 
 
+@pytest.mark.parametrize("damage", ['{"strict": {"Car": {"3d": {}}}}', '{"strict": 3}', '{"strict": {"Car": []}}'])
+def test_a_damaged_result_is_an_error_that_names_the_file(tmp_path, damage):
+    folder = write_run(tmp_path, n_rounds=2)
+    (folder / "round_01/metrics.json").write_text(damage)
+    with pytest.raises(DataError, match=r"round_01.metrics\.json: is damaged"):
+        update_report(folder)
+
+
 def test_numbers_in_words():
     assert [number(v) for v in ("", None, "nan", float("inf"), "3.5", 2)] == [None, None, None, None, 3.5, 2.0]
     assert [duration(s) for s in (4.24, 59.97, 185, 7800, None)] == [
