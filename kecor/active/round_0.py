@@ -13,7 +13,8 @@ from kecor import run_dir
 from kecor.active.fingerprints import note_file
 from kecor.active.run import Run
 from kecor.active.stages import after_evaluation
-from kecor.active.state import State, differences, read_state
+from kecor.active.state import State, read_state
+from kecor.config.differences import differences
 from kecor.engine import launch
 from kecor.engine.checkpoints import read_checkpoint
 from kecor.engine.resume import EpochCheckpoints

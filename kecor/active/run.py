@@ -25,8 +25,9 @@ from kecor.active.preflight import (
 from kecor.active.selection.purchase import checked_needs
 from kecor.active.selection.spacing import Neighbours, Place
 from kecor.active.selection.start import candidates, find_places, first_frames, must_wait, stage_rng
-from kecor.active.state import DONE, ROUNDS_KEY, WAITING, State, digest_of_splits, load_state, settings_of
+from kecor.active.state import DONE, ROUNDS_KEY, WAITING, State, digest_of_splits, load_state
 from kecor.config import Config, dump_config
+from kecor.config.differences import settings_of
 from kecor.datasets import build_dataset
 from kecor.datasets.account import account, labelled_in
 from kecor.datasets.base import Dataset

@@ -12,7 +12,7 @@ from typing import Any
 
 from kecor import run_dir
 from kecor.active.older_settings import renamed
-from kecor.config import ActiveConfig, Config, OracleConfig, settings_values
+from kecor.config.differences import differences
 from kecor.errors import DataError, StateError
 from kecor.files import read_json, write_atomic, write_json
 
@@ -23,8 +23,6 @@ WAITING = "waiting"
 DONE = "done"
 NEW_RUN = "or start a new run with another --work-dir"
 ROUNDS_KEY = "active.rounds"
-RUN_ONLY = ("data.root", "data.workers", "oracle.folder")
-"""Settings that do not affect results; they may change when a run resumes."""
 
 
 @dataclass
@@ -145,19 +143,6 @@ def check_settings(state: State, settings: dict[str, Any], work_dir: Path) -> No
         )
 
 
-def differences(before: dict[str, Any], after: dict[str, Any]) -> str:
-    """Differences between two configs by dotted key, in words; empty when there are none.
-
-    A key of ``active`` or ``oracle`` that did not exist when a run began counts with its default.
-    """
-    sections = (("active", ActiveConfig), ("oracle", OracleConfig))
-    defaults = {f"{name}.{item.name}": item.default for name, cls in sections for item in dataclasses.fields(cls)}
-    defaults = {key: value for key, value in defaults.items() if key not in RUN_ONLY}
-    was, now = ({key: repr(value) for key, value in {**defaults, **settings}.items()} for settings in (before, after))
-    keys = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
-    return "; ".join(f"{key}: was {was.get(key, 'unset')}, is {now.get(key, 'unset')}" for key in keys)
-
-
 def read_state(work_dir: Path) -> State:
     """The state in ``work_dir``, not compared with any config.
 
@@ -184,21 +169,6 @@ def read_state(work_dir: Path) -> State:
             advice = f"copy {backup.name}, the state one stage earlier, over it and --resume"
         raise StateError(f"{path}: the state is damaged ({error}); {advice}") from error
     return dataclasses.replace(state, settings=renamed(state.settings))
-
-
-def settings_of(config: Config, **extra: Any) -> dict[str, Any]:
-    """The config by dotted key without the run-only keys, as JSON gives it back; ``extra`` is added unchanged."""
-    flat: dict[str, Any] = dict(extra)
-
-    def walk(prefix: str, value: Any) -> None:
-        if isinstance(value, dict) and value:
-            for key, item in value.items():
-                walk(f"{prefix}.{key}" if prefix else str(key), item)
-        elif prefix not in RUN_ONLY:
-            flat[prefix] = value
-
-    walk("", settings_values(config))
-    return json.loads(json.dumps(flat))
 
 
 def digest_of_splits(train: Sequence[str], val: Sequence[str]) -> str:

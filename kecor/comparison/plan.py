@@ -9,9 +9,10 @@ from pathlib import Path
 
 from kecor import run_dir
 from kecor.active.round_0 import starts_at_round_0
-from kecor.active.state import DONE, State, check_settings, read_state, settings_of
+from kecor.active.state import DONE, State, check_settings, read_state
 from kecor.comparison.methods import CONFIGS, SHARED, Method, shared_config
 from kecor.config import Config, dump_config
+from kecor.config.differences import settings_of
 from kecor.errors import StateError
 from kecor.files import write_text
 

@@ -20,7 +20,7 @@ def save_checkpoint(detector: nn.Module, path: str | Path, meta: dict[str, Any] 
 
     ``meta`` holds plain numbers, texts, lists and dicts; what the detector is made for is added to it.
     """
-    write_checkpoint({"state_dict": cpu_weights(detector), "meta": {**(meta or {}), **_purpose(detector)}}, path)
+    write_checkpoint({"state_dict": cpu_weights(detector), "meta": {**(meta or {}), **purpose_entry(detector)}}, path)
 
 
 def load_checkpoint(detector: nn.Module, path: str | Path) -> dict[str, Any]:
@@ -56,7 +56,8 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
     return checkpoint
 
 
-def _purpose(detector: nn.Module) -> dict[str, Any]:
+def purpose_entry(detector: nn.Module) -> dict[str, Any]:
+    """What ``meta`` says of the purpose of ``detector``; empty for a module that does not say it."""
     purpose = purpose_in(detector)
     return {PURPOSE: purpose} if purpose else {}
 

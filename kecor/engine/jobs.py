@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from kecor import run_dir
-from kecor.config import Config, dump_config
+from kecor.config import Config, dump_config, load_config
+from kecor.config.differences import differences, settings_of
 from kecor.datasets import build_dataset
 from kecor.datasets.account import account, labelled_in
 from kecor.datasets.base import Dataset
@@ -27,6 +28,10 @@ from kecor.lock import LOCK
 def to_stderr(line: str) -> None:
     """Print a line to the error output, which keeps results on the output apart."""
     print(line, file=sys.stderr, flush=True)
+
+
+TRAINED_WITH = ("data.", "detector.", "schedule.", "seed")
+"""Sections and keys of a config that a training depends on."""
 
 
 def train_job(
@@ -49,12 +54,13 @@ def train_job(
         The metric's result; None where no validation frame has labels.
 
     Raises:
-        StateError: ``work_dir`` holds files and ``resume`` is false, or it holds another training.
+        StateError: ``work_dir`` holds files and ``resume`` is false, or a training with another config.
         KecorError: see :func:`kecor.engine.train.train` and :func:`kecor.engine.evaluate.evaluate`.
     """
     device = launch.join(launcher, device)
     with launch.locked_on_main(work_dir):
         launch.first_on_main(lambda: check_unused(work_dir, resume))
+        launch.first_on_main(lambda: check_same_config(config, work_dir / run_dir.CONFIG))
         data = config.data
         training_set = build_dataset(data, data.train_split)
         validation_set = build_dataset(data, data.val_split)
@@ -147,3 +153,22 @@ def check_unused(work_dir: Path, resume: bool) -> None:
         raise StateError(f"{work_dir}: is a file; choose another --work-dir")
     if not resume and work_dir.is_dir() and any(path.name != LOCK for path in work_dir.iterdir()):
         raise StateError(f"{work_dir}: is not empty; use --resume to continue it, or choose another --work-dir")
+
+
+def check_same_config(config: Config, path: Path) -> None:
+    """Compare a config with the one that the training began with, if ``path`` is there.
+
+    Raises:
+        StateError: a setting that the training depends on has changed. ConfigError: the file there is damaged.
+    """
+    if not path.exists():
+        return
+    was, now = (
+        {key: value for key, value in settings_of(one).items() if key.startswith(TRAINED_WITH)}
+        for one in (load_config(path), config)
+    )
+    if changes := differences(was, now):
+        raise StateError(
+            f"{path}: the config has changed since the training began: {changes}; use the old values, or choose "
+            "another --work-dir"
+        )

@@ -15,19 +15,27 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from kecor.config import ScheduleConfig
-from kecor.detectors.pretrained import load_weights
+from kecor.detectors.pretrained import load_weights, purpose_in
+from kecor.detectors.purpose import check_purpose
 from kecor.engine import launch
-from kecor.engine.checkpoints import cpu_weights, read_checkpoint, write_checkpoint
+from kecor.engine.checkpoints import cpu_weights, purpose_entry, read_checkpoint, write_checkpoint
 from kecor.engine.hooks import History
 from kecor.errors import CheckpointError, StateError
 
 KEPT = 2
+PROCESSES = "number of processes"
+"""A fact that checkpoints of an older kecor do not state."""
 
 
 def run_facts(ids: Sequence[str], schedule: ScheduleConfig, seed: int) -> dict[str, Any]:
     """What makes a training the one it is; stored in its checkpoints, and must agree when one is resumed."""
     frames = hashlib.sha256("\n".join(ids).encode()).hexdigest()
-    return {"seed": seed, "frames": f"{len(ids)} with hash {frames[:16]}", "schedule": dataclasses.asdict(schedule)}
+    return {
+        "seed": seed,
+        "frames": f"{len(ids)} with hash {frames[:16]}",
+        "schedule": dataclasses.asdict(schedule),
+        PROCESSES: launch.world_size(),
+    }
 
 
 def check_same_run(stored: dict[str, Any], facts: dict[str, Any], path: Path) -> None:
@@ -37,7 +45,7 @@ def check_same_run(stored: dict[str, Any], facts: dict[str, Any], path: Path) ->
         StateError: names what differs.
     """
     for key, value in facts.items():
-        if stored.get(key) != value:
+        if stored.get(key, value if key == PROCESSES else None) != value:
             raise StateError(
                 f"{path}: belongs to a training with another {key} (there {stored.get(key)}, now {value}); "
                 "restore that setting, or use another work dir"
@@ -89,9 +97,10 @@ class ResumeHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         if launch.is_main():
             epoch = runner.epoch + 1
-            meta = {**self.facts, "epoch": epoch, "losses": self.history.losses, "seconds": self.history.seconds}
+            module, history = _module(runner), self.history
+            meta = {**self.facts, "epoch": epoch, "losses": history.losses, "seconds": history.seconds}
             optimizer = runner.optim_wrapper.state_dict()
-            state = {"state_dict": cpu_weights(_module(runner)), "optimizer": optimizer, "meta": meta}
+            state = {"state_dict": cpu_weights(module), "optimizer": optimizer, "meta": meta | purpose_entry(module)}
             self.checkpoints.save(epoch, state)
         launch.barrier()
 
@@ -106,6 +115,7 @@ class ResumeHook(Hook):
             return
         path, state = found
         check_same_run(state["meta"], self.facts, path)
+        check_purpose(state["meta"], purpose_in(_module(runner)), path)
         load_weights(_module(runner), state["state_dict"], path)
         runner.optim_wrapper.load_state_dict(state["optimizer"])
         self.history.losses[:] = state["meta"]["losses"]

@@ -7,7 +7,8 @@ import pytest
 
 from kecor.active import state as state_module
 from kecor.active.preflight import check_files, has_run
-from kecor.active.state import State, digest_of_splits, load_state, settings_of
+from kecor.active.state import State, digest_of_splits, load_state
+from kecor.config.differences import settings_of
 from kecor.errors import StateError
 from tests.active.tiny import tiny_config
 

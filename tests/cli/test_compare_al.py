@@ -12,10 +12,11 @@ import pytest
 import torch
 
 from kecor.active.loop import run
-from kecor.active.state import check_settings, read_state, settings_of
+from kecor.active.state import check_settings, read_state
 from kecor.cli import compare_al
 from kecor.comparison.methods import load_base, load_methods, shared_config
 from kecor.config import load_config
+from kecor.config.differences import settings_of
 from tests.active.tiny import tiny_config, write_config, write_tiny_set
 from tests.comparison.prepared import calls_of, rows_of, write_finished, write_stand_in
 

@@ -89,6 +89,32 @@ def test_pretrained_weights_are_where_training_starts(config, tmp_path, capsys):
 
 
 @pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("data.voxels.max_points=4", "data.voxels.max_points: was 5, is 4"),
+        ("detector.norm_momentum=0.2", "detector.norm_momentum: was "),
+        ("schedule.lr=0.5", "schedule.lr: was "),
+        ("seed=7", "seed: was 0, is 7"),
+    ],
+)
+def test_a_training_does_not_go_on_with_another_config(config, tmp_path, capsys, monkeypatch, option, words):
+    from kecor.engine import jobs
+
+    def stopped(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(jobs, "train", stopped)
+    work = tmp_path / "work"
+    assert run_tool("train", config, "--work-dir", work, "--device", "cpu") == 130
+    capsys.readouterr()
+    assert run_tool("train", config, "--work-dir", work, "--device", "cpu", "--resume", "--set", option) == 2
+    shown = capsys.readouterr().err
+    assert shown.startswith(f"error: {work / 'config.yaml'}: the config has changed since the training began: {words}")
+    free = ["data.workers=1", "evaluation.type=kitti", "active.rounds=9"]
+    assert run_tool("train", config, "--work-dir", work, "--device", "cpu", "--resume", "--set", *free) == 130
+
+
+@pytest.mark.parametrize(
     ("tool", "arguments", "message"),
     [
         ("train", ["missing.yaml"], "missing.yaml: no such config file"),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kecor.active.state import DONE, State, settings_of
+from kecor.active.state import DONE, State
 from kecor.active.summary import write_summary
 from kecor.config import Config
+from kecor.config.differences import settings_of
 
 STAND_IN = """
 import shutil, sys

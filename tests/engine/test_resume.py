@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from kecor.engine.checkpoints import read_checkpoint
+from kecor.engine.checkpoints import read_checkpoint, write_checkpoint
+from kecor.engine.resume import PROCESSES, check_same_run, run_facts
 from kecor.engine.train import train
-from kecor.errors import StateError
+from kecor.errors import CheckpointError, StateError
 from tests.engine.fakes import FakeDetector, make_samples, read_frame, same_weights, schedule, weights
 from tests.engine.killed import training
 
@@ -134,3 +135,42 @@ def test_kill_9_with_a_real_detector(tmp_path, second):
     kill("second", tmp_path / "killed", "read", 11)
     assert (tmp_path / "killed" / "epoch_2.pth").is_file()
     assert same_weights(training("second", tmp_path / "killed"), second)
+
+
+def test_a_training_does_not_go_on_with_another_number_of_processes(tmp_path, monkeypatch):
+    """A batch is one process's: with another number of them the result would be another."""
+    plan = schedule(epochs=5)
+    interrupted(tmp_path, 15, plan)
+    monkeypatch.setattr("kecor.engine.resume.launch.world_size", lambda: 2)
+    facts = run_facts(make_samples(4).ids, plan, 1)
+    monkeypatch.undo()
+    stored = read_checkpoint(tmp_path / "epoch_3.pth")["meta"]
+    with pytest.raises(StateError, match=r"another number of processes \(there 1, now 2\)"):
+        check_same_run(stored, facts, tmp_path / "epoch_3.pth")
+    check_same_run({key: value for key, value in stored.items() if key != PROCESSES}, facts, tmp_path)  # an older one
+
+
+def test_an_epoch_of_another_detector_is_refused(tmp_path):
+    """Its weights fit and its frames are the same: only what it was trained for differs."""
+    plan = schedule(epochs=5)
+    interrupted(tmp_path, 15, plan)
+    path = tmp_path / "epoch_3.pth"
+    state = read_checkpoint(path)
+    state["meta"]["purpose"] = {"classes": ["Car", "Van"]}
+    write_checkpoint(state, path)
+    detector = FakeDetector()
+    detector.purpose = {"classes": ["Van", "Car"]}
+    before = weights(detector)
+    with pytest.raises(CheckpointError, match=r"epoch_3\.pth: .*\['Car', 'Van'\].*\['Van', 'Car'\]"):
+        train(detector, make_samples(4), plan, tmp_path, device="cpu", seed=1, progress=False)
+    assert same_weights(weights(detector), before)
+
+
+def test_an_epoch_says_what_it_was_trained_for(tmp_path):
+    samples = make_samples(4)
+    samples.read = stop_after(15)
+    detector = FakeDetector()
+    detector.purpose = {"classes": ["Car"]}
+    with pytest.raises(Stop):
+        train(detector, samples, schedule(epochs=5), tmp_path, device="cpu", seed=1, progress=False)
+    assert read_checkpoint(tmp_path / "epoch_3.pth")["meta"]["purpose"] == {"classes": ["Car"]}
