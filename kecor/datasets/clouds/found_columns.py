@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tokenize
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def find_columns(path: Path) -> list[str] | None:
     if path.suffix.lower() == ".npy":
         try:
             width = np.load(path, mmap_mode="r", allow_pickle=False).shape[1]
-        except (OSError, ValueError, EOFError, IndexError, AttributeError):
+        except (OSError, ValueError, EOFError, SyntaxError, tokenize.TokenError, IndexError, AttributeError):
             return None
     elif path.suffix.lower() == ".bin" and path.is_file():
         form = bin_form(path)

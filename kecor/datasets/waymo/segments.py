@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import re
+import tokenize
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def read_array(path: Path, dtype: np.dtype | type, columns: int | None = None) -
             array = np.load(path, mmap_mode="r", allow_pickle=False)
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, TypeError, OverflowError, EOFError) as error:
+    except (ValueError, TypeError, OverflowError, EOFError, SyntaxError, tokenize.TokenError) as error:
         raise DataError(f"{path}: is no .npy file or is cut off: {error}; convert the segment again") from error
     rows = 1 if columns is None else 2
     if not isinstance(array, np.ndarray) or array.dtype != dtype or array.ndim != rows:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from kecor.datasets.nuscenes.categories import CLASSES
 from kecor.errors import DataError
 from kecor.evaluation.nuscenes.submission import MAX_BOXES
 from kecor.files import read_json
 
+LARGEST_INT = 2**53
+"""Larger integers are no exact floating-point numbers."""
 LENGTHS = {"translation": 3, "size": 3, "rotation": 4, "velocity": 2}
 
 
@@ -86,4 +87,6 @@ def _is_numbers(values: Any, length: int, finite: bool = True) -> bool:
         return False
     if any(isinstance(v, bool) or not isinstance(v, (int, float)) for v in values):
         return False
-    return all(np.isfinite(v) or (not finite and np.isnan(v)) for v in values)
+    if any(isinstance(v, int) and abs(v) > LARGEST_INT for v in values):
+        return False
+    return all(math.isfinite(v) or (not finite and math.isnan(v)) for v in values)

@@ -64,6 +64,7 @@ def test_wrong_samples(tmp_path, results, message):
         ("size", [1.0, 2.0]),
         ("rotation", [0, 0, 0, 0]),
         ("velocity", [float("inf"), 0.0]),
+        ("velocity", [10**400, 0.0]),
         ("velocity", None),
         ("detection_name", "tank"),
         ("detection_score", float("nan")),
