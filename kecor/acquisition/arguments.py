@@ -24,10 +24,11 @@ def check_flag(key: str, value: Any) -> None:
     check_argument(key, value, isinstance(value, bool), "true or false")
 
 
-def check_count(key: str, value: Any, least: int = 1, optional: bool = False) -> None:
-    """``value`` must be an integer of at least ``least``, or None if it is ``optional``."""
-    is_count = isinstance(value, int) and not isinstance(value, bool) and value >= least
-    wanted = f"an integer of at least {least}" + (", or null" if optional else "")
+def check_count(key: str, value: Any, least: int = 1, optional: bool = False, most: float = float("inf")) -> None:
+    """``value`` must be an integer from ``least`` to ``most``, or None if it is ``optional``."""
+    is_count = isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
+    limits = f"of at least {least}" if most == float("inf") else f"from {least} to {most}"
+    wanted = f"an integer {limits}" + (", or null" if optional else "")
     check_argument(key, value, is_count or (optional and value is None), wanted)
 
 

@@ -61,7 +61,7 @@ class LLAL:
     }
 
     def __init__(self, steps: int = 300, learning_rate: float = 0.03, weight_decay: float = 0.1) -> None:
-        check_count("steps", steps)
+        check_count("steps", steps, most=1_000_000)
         check_number("learning_rate", learning_rate, lambda v: v > 0, "a number above 0")
         check_number("weight_decay", weight_decay, lambda v: v >= 0, "a number of at least 0")
         self.schedule = Schedule(steps, learning_rate, weight_decay)
@@ -125,7 +125,7 @@ def _predict(head: nn.Module, pool: FrameSet, scaling: Scaling) -> np.ndarray:
             bar.update(len(chunk))
     if not np.isfinite(scores).all():
         frames.check()
-        raise SelectionError("the predicted losses are not finite; lower learning_rate")
+        raise SelectionError("the predicted losses are not finite; lower learning_rate or weight_decay")
     return scores
 
 

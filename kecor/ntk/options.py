@@ -19,6 +19,8 @@ CHOICES = {
     "output": ("sum", "full"),
     "precision": ("float32", "bfloat16", "float64"),
 }
+MOST = 10_000_000
+"""A larger number of steps, rows or directions would never end."""
 COUNTS = ("steps", "batch_size", "rank")
 FLAGS = ("standardise", "normalise", "require_convergence")
 
@@ -91,8 +93,8 @@ class KernelOptions:
             self._require(key, getattr(self, key) in choices, f"one of: {', '.join(choices)}")
         for key in (*COUNTS, "learning_rate"):
             value, kind = getattr(self, key), int if key in COUNTS else (int, float)
-            fits = isinstance(value, kind) and not isinstance(value, bool) and value > 0
-            wanted = "an integer above zero" if key in COUNTS else "a number above zero, such as 0.001"
+            fits = isinstance(value, kind) and not isinstance(value, bool) and 0 < value <= MOST
+            wanted = f"an integer from 1 to {MOST}" if key in COUNTS else "a number above zero, such as 0.001"
             self._require(key, fits or (key == "rank" and value is None), wanted)
         for key in FLAGS:
             self._require(key, isinstance(getattr(self, key), bool), "true or false")

@@ -21,6 +21,7 @@ def kmeans(vectors: Tensor, n_clusters: int, rng: np.random.Generator) -> np.nda
     Lloyd's algorithm with k-means++ initialisation (Arthur and Vassilvitskii, SODA 2007). For large sets the centres
     are fitted to a random sample; every vector is then assigned to the nearest centre.
     """
+    vectors = _scaled(vectors)
     vectors = vectors - vectors.double().mean(0).to(vectors)  # products of centred vectors have smaller rounding errors
     size = max(SAMPLE, SAMPLE_PER_CLUSTER * n_clusters)
     sample = vectors
@@ -35,6 +36,12 @@ def kmeans(vectors: Tensor, n_clusters: int, rng: np.random.Generator) -> np.nda
         sums = torch.zeros_like(centres).index_add_(0, cluster, sample)
         centres = torch.where(counts[:, None] > 0, sums / counts.clamp(min=1)[:, None], centres)
     return _nearest(vectors, centres).numpy()
+
+
+def _scaled(vectors: Tensor) -> Tensor:
+    """``vectors`` times a power of two, which is exact, so that squares of huge values stay finite."""
+    exponent = np.frexp(float(vectors.abs().max()) if vectors.numel() else 0.0)[1]
+    return vectors * 2.0 ** -float(np.clip(exponent, -120, 120))
 
 
 def _initial_centres(vectors: Tensor, n: int, rng: np.random.Generator) -> Tensor:
