@@ -152,7 +152,7 @@ def open_run(
             return state
         chosen = [] if must_wait(source, config) else first_frames(source, config)
         boxes = SimulatedOracle(train_set).buy(chosen)
-        if chosen:
+        if chosen and store is None:
             account(config.data, source, chosen, labelled_in(val_set), log, strict=False)
         _write_start(config, work_dir, pretrained)
         state = State(settings, splits, config.seed, name, [], [])

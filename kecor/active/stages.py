@@ -16,6 +16,7 @@ from kecor.active.selection.purchase import choose
 from kecor.active.selection.selection_file import read_selection
 from kecor.active.selection.start import first_frames
 from kecor.active.state import DONE, WAITING
+from kecor.datasets.account import account, labelled_in
 from kecor.datasets.samples import Samples
 from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.engine import launch
@@ -36,6 +37,9 @@ def _train(al: Run) -> str:
         start = run_dir.round_dir(al.work_dir, state.round - 1) / run_dir.CHECKPOINT
     seed = int(al.rng("train").integers(2**31))
     samples = Samples(al.oracle.read, state.labelled, config.data, training=True, seed=seed)
+    store, others = al.store, labelled_in(al.val_set)
+    if state.round == 0 and store is not None:  # without annotators it was given before the run began
+        launch.first_on_main(lambda: account(config.data, store, state.labelled, others, al.log, strict=False))
     al.log(f"round {state.round}: training on {len(samples)} frames with {sum(state.boxes)} boxes")
     train(
         al.detector(start),
