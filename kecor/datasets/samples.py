@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,12 +57,18 @@ class Samples(Dataset):
         self.read = FrameCache(read, CACHE_BYTES // max(1, data.workers)) if training else read
 
         def database() -> GTDatabase:
-            return gt_database or GTDatabase.from_frames(map(self.read, self.ids), data.classes)
+            return gt_database or GTDatabase.from_frames(map(self._read_inside, self.ids), data.classes)
 
         self.transforms = build_transforms(data.augmentation, database) if training else []
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def _read_inside(self, frame_id: str) -> Frame:
+        """A frame with the objects inside the range; others would be pasted where nothing is trained."""
+        frame = self.read(frame_id)
+        kept = inside(frame.boxes, self.data.point_cloud_range)
+        return replace(frame, boxes=frame.boxes[kept], names=frame.names[kept])
 
     def __getitem__(self, item: tuple[int, int] | int) -> dict[str, Any]:
         """One sample, numpy.

@@ -67,7 +67,7 @@ def test_a_sample_is_a_function_of_seed_epoch_and_frame():
         assert_equal(first[item], other[item])
     # an index without an epoch is one of epoch 0
     assert_equal(first[(0, 2)], samples[2])
-    database = GTDatabase.from_frames(map(read_scene, IDS), CLASSES)
+    database = Samples(read_scene, IDS, config(AUGMENTATION[:1]), training=True).transforms[0].database
     shuffled = Samples(read_scene, IDS[::-1], config(AUGMENTATION), True, 3, database)
     assert_equal(first[(1, 3)], shuffled[(1, 0)])
     assert not np.array_equal(first[(0, 0)]["points"], first[(1, 0)]["points"])
@@ -101,6 +101,18 @@ def test_training_reads_no_frame_but_its_own():
     own = np.concatenate([read_scene(i).boxes for i in ("f1", "f3")])
     for box, _ in objects["Car"] + objects["Pedestrian"]:
         assert (own == box).all(1).any()
+
+
+def test_objects_outside_the_volume_are_not_pasted():
+    augmentation = [{**AUGMENTATION[0], "min_points": 0}]
+    samples = Samples(read_scene, IDS, config(augmentation), training=True)
+    found = [box.tolist() for boxes in samples.transforms[0].database.objects.values() for box, _ in boxes]
+    boxes = np.concatenate([read_scene(frame_id).boxes for frame_id in IDS])
+    names = np.concatenate([read_scene(frame_id).names for frame_id in IDS])
+    boxes = boxes[np.isin(names, CLASSES)]
+    within = [-3 <= z < 1 and 0 <= x < 40 and -20 <= y < 20 for x, y, z in boxes[:, :3]]
+    assert 0 < sum(within) < len(boxes)
+    assert sorted(found) == sorted(boxes[within].tolist())
 
 
 def test_training_opens_no_label_of_another_frame(tmp_path, monkeypatch):
