@@ -15,7 +15,7 @@ import numpy as np
 from numba import njit
 
 from kecor.errors import DataError
-from kecor.files import write_atomic
+from kecor.files import check_regular, write_atomic
 
 MAX_RECORD = 1 << 31
 """Bytes that no protobuf message can exceed."""
@@ -66,9 +66,9 @@ def read_records(path: str | Path) -> Iterator[bytes]:
         DataError: the file cannot be read, a record is cut off or too long, or a checksum is wrong; names the record.
     """
     path = Path(path)
+    left, number = check_regular(path), 0
     try:
         with path.open("rb") as stream:
-            left, number = path.stat().st_size, 0
             if not left:
                 raise DataError(f"{path}: is empty; {_CURE}")
             while left:

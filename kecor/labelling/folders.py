@@ -25,7 +25,7 @@ def label_files(folder: Path, *patterns: str) -> list[Path]:
     """Files of ``folder`` that match, sorted; those whose name starts with a dot or underscore are no labels.
 
     Raises:
-        DataError: ``folder`` is no folder, or a file is a link that leaves it.
+        DataError: ``folder`` is no folder, or a file is a link that leaves it or leads nowhere.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: is no folder; name the folder that the tool exported")
@@ -36,6 +36,10 @@ def label_files(folder: Path, *patterns: str) -> list[Path]:
 def _inside(paths: Iterable[Path], folder: Path) -> Iterable[Path]:
     root = folder.resolve()
     for path in paths:
-        if root not in path.resolve().parents:
+        try:
+            inside = root in path.resolve().parents
+        except RuntimeError as error:  # before Python 3.13, a link to itself
+            raise DataError(f"{path}: is a link to itself; replace it by the file") from error
+        if not inside:
             raise DataError(f"{path}: is a link that leaves {folder}; replace it by the file")
         yield path

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from kecor import files
 from kecor.errors import DataError
+from kecor.files import check_regular
 
 MAX_BYTES = 256 * 2**20
 HUGE = 1e12
@@ -18,15 +20,12 @@ def read_bytes(path: Path) -> bytes:
     """The content of a file.
 
     Raises:
-        DataError: the file is missing, cannot be read, or is larger than 256 MiB.
+        DataError: the file is missing, no regular file, cannot be read, or is larger than 256 MiB.
     """
-    try:
-        size = path.stat().st_size
-        if size > MAX_BYTES:
-            raise DataError(f"{path}: {size / 2**20:.0f} MiB; label files hold at most {MAX_BYTES // 2**20}; split it")
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    size = check_regular(path)
+    if size > MAX_BYTES:
+        raise DataError(f"{path}: {size / 2**20:.0f} MiB; label files hold at most {MAX_BYTES // 2**20}; split it")
+    return files.read_bytes(path, MAX_BYTES)
 
 
 def read_text(path: Path) -> str:

@@ -9,11 +9,14 @@ import numpy as np
 
 from kecor.datasets.nuscenes.transforms import lidar_to_global
 from kecor.errors import DataError
+from kecor.files import read_bytes
 
 if TYPE_CHECKING:
     from kecor.datasets.nuscenes.tables import Tables
 
 COLUMNS = 5
+MAX_SWEEP = 1 << 28
+"""Largest sweep in bytes: 256 MiB, over 300 times one of nuScenes."""
 CLOSE = 1.0
 """Half the side in metres of the square around the sensor whose points are the vehicle's own."""
 
@@ -24,10 +27,7 @@ def read_sweep(path: Path) -> np.ndarray:
     Raises:
         DataError: the file is missing, empty, no whole number of points, or holds values that are not finite.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+    data = read_bytes(path, MAX_SWEEP)
     if not data or len(data) % (4 * COLUMNS):
         raise DataError(f"{path}: damaged: {len(data)} bytes are no whole number of points of {4 * COLUMNS} bytes")
     points = np.frombuffer(data, "<f4").reshape(-1, COLUMNS)

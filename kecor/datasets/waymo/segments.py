@@ -19,7 +19,7 @@ import numpy as np
 
 from kecor.datasets.waymo.raw import LABEL
 from kecor.errors import DataError
-from kecor.files import write_atomic
+from kecor.files import check_regular, write_atomic
 
 SEGMENTS = "segments"
 FRAME = np.dtype([("number", "<i4"), ("timestamp", "<i8"), ("pose", "<f8", (4, 4)), ("n_points", "<i4", (5, 2))])
@@ -66,6 +66,7 @@ def read_array(path: Path, dtype: np.dtype | type, columns: int | None = None) -
     Raises:
         DataError: the file is missing, is no such array, is cut off, or holds Python objects.
     """
+    check_regular(path)
     try:
         with np.errstate(over="ignore"):  # an absurd shape overflows before it is refused
             array = np.load(path, mmap_mode="r", allow_pickle=False)

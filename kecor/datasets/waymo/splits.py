@@ -12,6 +12,7 @@ from kecor.datasets.waymo.openpcdet import PROCESSED, OpenPcdetStore
 from kecor.datasets.waymo.raw import segment_name
 from kecor.datasets.waymo.segments import SEGMENTS, SegmentStore, frame_id, split_id
 from kecor.errors import DataError
+from kecor.files import read_text
 
 SPLITS = {"training": "train", "validation": "val", "testing": "test"}
 """Folder of the published data -> name of the split."""
@@ -59,10 +60,7 @@ def find_sources(raw: str | Path, lists: str | Path | None = None) -> list[Sourc
 
 def read_list(path: Path) -> list[str]:
     """The segments a list names, in any spelling, as context names; none if there is no such file."""
-    try:
-        return [segment_name(line) for line in path.read_text(encoding="utf-8").split()] if path.exists() else []
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
+    return [segment_name(line) for line in read_text(path).split()] if path.exists() else []
 
 
 class Store(Protocol):
@@ -107,7 +105,7 @@ def listed_frames(root: Path, split: str, store: Store) -> list[str]:
         raise DataError(f"{path}: no such split list; there are: {there}")
     ids: dict[str, None] = {}
     missing = []
-    for line in path.read_text(encoding="utf-8", errors="replace").split():
+    for line in read_text(path).split():
         segment, _, number = line.partition("/")
         segment = segment_name(segment)
         if segment not in store.folders:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from kecor.errors import DataError
+from kecor.files import check_regular
 
 N_TYPES = 4
 """Types are 1 vehicle, 2 pedestrian, 3 sign, 4 cyclist."""
@@ -133,6 +134,7 @@ def read_arrays(path: str | Path) -> tuple[GroundTruth, Predictions]:
         DataError: the file is missing or damaged, an array is missing or faulty.
     """
     names = [f"gt_{field.name}" for field in fields(GroundTruth)] + [f"pred_{f.name}" for f in fields(Predictions)]
+    check_regular(path)
     try:
         with np.load(path, allow_pickle=False) as archive:
             if sum(member.file_size for member in archive.zip.infolist()) > MAX_BYTES:

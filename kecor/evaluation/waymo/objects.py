@@ -16,7 +16,7 @@ from google.protobuf.message import DecodeError
 
 from kecor.errors import DataError
 from kecor.evaluation.waymo.inputs import GroundTruth, Predictions
-from kecor.files import write_atomic
+from kecor.files import read_bytes, write_atomic
 
 _PACKAGE = "kecor.waymo"
 _SIDES = {"center_x": 1, "center_y": 2, "center_z": 3, "length": 5, "width": 4, "height": 6, "heading": 7}
@@ -95,17 +95,13 @@ def read_files(gt_path: str | Path, predictions_path: str | Path) -> tuple[Groun
 
 def _read(path: str | Path) -> Sequence[Any]:
     """The objects of a file, each of which has a box."""
+    data = read_bytes(path, MAX_BYTES)
     try:
-        size = Path(path).stat().st_size
-        if size > MAX_BYTES:
-            raise DataError(f"{path}: {size} bytes; an Objects file holds at most {MAX_BYTES}")
-        objects = Objects.FromString(Path(path).read_bytes()).objects
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        objects = Objects.FromString(data).objects
     except DecodeError as error:
         raise DataError(f"{path}: is no Objects file (waymo.open_dataset.Objects), or is cut short") from error
     bad = next((i for i, o in enumerate(objects) if not o.object.HasField("box")), None)
-    if bad is not None or (size and not objects):
+    if bad is not None or (data and not objects):
         raise DataError(f"{path}: object {bad or 0} has no box: is this an Objects file (waymo.open_dataset.Objects)?")
     return objects
 
