@@ -26,11 +26,29 @@ def output_file(text: str) -> Path:
     Folders that are missing are made when the file is written.
 
     Raises:
-        DataError: it is a folder, or the folder it would lie in cannot be written to.
+        DataError: it is a folder, a device or a pipe, or the folder it would lie in cannot be written to.
     """
     path = Path(text)
     if path.is_dir():
         raise DataError(f"{path}: cannot be written: it is a folder; name a file")
+    if path.exists() and not path.is_file():  # a rename would put a file in its place
+        raise DataError(f"{path}: cannot be written: it is a device or a pipe; name a file")
+    return _writable(path)
+
+
+def output_folder(text: str) -> Path:
+    """The ``type`` of an argument that names a folder to write to; it is made when the first file is written.
+
+    Raises:
+        DataError: it is something else, or it cannot be written to.
+    """
+    path = Path(text)
+    _writable(path / "file")
+    return path
+
+
+def _writable(path: Path) -> Path:
+    """``path``, if the nearest folder above it that exists can be written to."""
     folder = next(parent for parent in path.absolute().parents if parent.exists())
     if not folder.is_dir():
         raise DataError(f"{path}: cannot be written: {folder} is a file, not a folder")

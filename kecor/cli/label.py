@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kecor.cli.guard import command_parser, main_guard, output_file
+from kecor.cli.guard import command_parser, main_guard, output_file, output_folder
 from kecor.errors import ConfigError, DataError
 from kecor.structures import Frame
 
@@ -34,7 +34,7 @@ def parse_args() -> argparse.Namespace:
     for command in (check, bring):
         _reading_arguments(command)
     check.add_argument("--out", type=output_file, required=True, help="JSON file to write")
-    bring.add_argument("--out", type=Path, required=True, help="folder of label files to write")
+    bring.add_argument("--out", type=output_folder, required=True, help="folder of label files to write")
     bring.add_argument("--against", type=Path, metavar="FILE", help="JSON file of the pre-labels that were handed out")
     bring.add_argument("--accept-missing", action="store_true", help="go on without the frames that are not labelled")
     return parser.parse_args()
