@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from torch import nn
 
 from kecor.datasets.kitti.calibration import format_calibration, read_calibration
 from kecor.datasets.kitti.files import read_ids, read_plane, read_points, read_split
 from kecor.datasets.kitti.images import png_size, read_image_sizes
 from kecor.datasets.kitti.index import INDEX_NAME, read_index
 from kecor.datasets.kitti.labels import read_objects
-from kecor.detectors.pretrained import _read_state
+from kecor.detectors.pretrained import load_pretrained
 from kecor.engine.checkpoints import read_checkpoint
 from kecor.errors import DataError, KecorError
 from kecor.evaluation.kitti import files as results
@@ -65,7 +66,7 @@ OTHERS = {
     "cloud": read_points,
     "image": png_size,
     "frames": read_frames,
-    "pretrained": _read_state,
+    "pretrained": lambda path: load_pretrained(nn.Linear(1, 1), path),
     "checkpoint": read_checkpoint,
 }
 READERS = {**{name: read for name, (read, _) in TEXTS.items()}, **OTHERS}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from kecor.detectors.dropout_passes import DropoutPasses
 from kecor.engine import launch
 from kecor.engine.evaluate import evaluate
 from kecor.engine.train import train
+from kecor.errors import DataError
 from kecor.files import write_json
 from kecor.frame_sets.files import read_frames
 from kecor.ntk.diagnostics import kernel_drift
@@ -98,8 +100,15 @@ def _frame_sets(al: Run) -> tuple[FrameSet, FrameSet]:
         places = (run_dir.POOL_UNLABELLED, al.unlabelled), (run_dir.POOL_LABELLED, state.labelled)
         for place, ids in places:
             _pool_pass(al, place, ids)
-        al.frame_sets = number, read_frames(al.folder / places[0][0]), read_frames(al.folder / places[1][0])
+        al.frame_sets = number, _read_pool(al.folder / places[0][0]), _read_pool(al.folder / places[1][0])
     return al.frame_sets[1:]
+
+
+def _read_pool(folder: Path) -> FrameSet:
+    try:
+        return read_frames(folder)
+    except DataError as error:
+        raise DataError(f"{error}; delete {folder} and run again with --resume, which computes it anew") from error
 
 
 def _pool_pass(al: Run, place: str, ids: list[str]) -> None:

@@ -78,7 +78,7 @@ def _work(data: Path, folder: Path, sender: Connection) -> None:
     from kecor.config import load_config
 
     torch.set_num_threads(1)
-    setattr(loop, "update_report", lambda work_dir: None)  # noqa: B010 - pictures take half of the time
+    setattr(loop, "update_report", lambda *_: None)  # noqa: B010 - pictures take half of the time
     config = load_config("simulated/second_small.yaml", [*SETTINGS, f"data.root={data}"])
     sender.send("begun")
     try:

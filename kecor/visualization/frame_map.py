@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kecor import run_dir
+from kecor.errors import DataError
 from kecor.files import read_json, write_json
 from kecor.frame_sets.files import read_frames
 from kecor.structures import FrameSet
@@ -22,7 +23,7 @@ KINDS = {"pool": ("#98a2b3", 2.5), "labelled": (COLOURS[0], 4.0), "picked": (COL
 
 
 def write_map(record: RoundRecord) -> None:
-    """Write ``frame_map.json`` of a round, unless it is there or the pool pass kept no features.
+    """Write ``frame_map.json`` of a round, unless it is there or the pool pass left no features that can be read.
 
     ``ids``, ``kinds`` (``pool``, ``labelled`` or ``picked``) and ``xy`` of the frames; ``share`` of the variance that
     the map shows; ``nearest``: pick -> the labelled frame that is nearest to it.
@@ -31,7 +32,10 @@ def write_map(record: RoundRecord) -> None:
     folders = [record.folder / place for place in (run_dir.POOL_UNLABELLED, run_dir.POOL_LABELLED)]
     if path.exists() or not picks or not all(folder.is_dir() for folder in folders):
         return
-    pool, labelled = map(read_frames, folders)
+    try:
+        pool, labelled = map(read_frames, folders)
+    except DataError:  # the round is over: a report without a map is better than none
+        return
     parts = [features(pool), features(labelled)]
     if parts[0] is None or parts[1] is None or not len(labelled):
         return

@@ -19,7 +19,10 @@ from kecor.engine.checkpoints import read_checkpoint
 from tests.active.tiny import tiny_config, write_tiny_set
 
 READS = [("evaluate", 2), ("pool", 5), ("label", 2), ("train", 2)]
-"""Stage of round 0 (``train``: of round 1) and how many frames it may read before it is killed."""
+"""Stage of round 0 (``train``: of round 1) and how many frames it may read before it is killed.
+
+``label`` reads labels of selected frames alone, all other stages read point clouds too.
+"""
 LINES = ["round 1: evaluate done", "round 1: kecor selected", "round 1: label done"]
 """Between what these lines tell of and its note in the state."""
 
@@ -32,21 +35,30 @@ def child(data: Path, folder: Path, kill_read: tuple[str, int] | None, kill_line
 
     torch.set_num_threads(1)
     feature_store.CHUNK = 3
-    read, seen = KittiDataset.read, []
+    read, read_labels, seen = KittiDataset.read, KittiDataset.read_labels, []
 
-    def counted(self, frame_id, labels=True):
+    def count(frame_id):
         state = folder / "al_state.json"
         if kill_read and state.exists() and json.loads(state.read_text())["stage"] == kill_read[0]:
             seen.append(frame_id)
             if len(seen) > kill_read[1]:
                 os.kill(os.getpid(), signal.SIGKILL)
+
+    def counted(self, frame_id, labels=True):
+        count(frame_id)
         return read(self, frame_id, labels)
+
+    def counted_labels(self, frame_id):
+        selection = folder / "round_00" / "selection.json"
+        if kill_read == READS[2] and selection.exists() and frame_id in json.loads(selection.read_text())["ids"]:
+            count(frame_id)
+        return read_labels(self, frame_id)
 
     def log(line):
         if kill_line and line.startswith(kill_line):
             os.kill(os.getpid(), signal.SIGKILL)
 
-    KittiDataset.read = counted
+    KittiDataset.read, KittiDataset.read_labels = counted, counted_labels
     acquisition = {"type": "kecor", "kernel": {"steps": 20, "require_convergence": False}}
     config = tiny_config(data, acquisition=acquisition, schedule={"epochs": 4})
     run(config, folder, resume=True, progress=False, log=log)
