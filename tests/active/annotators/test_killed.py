@@ -12,7 +12,7 @@ import torch
 from kecor.files import file_digest
 from tests.active.annotators.people import Annotator, go, run_config, state_of, write_sweeps
 
-WATCHED = ("to_label", "handed_out.json", "labels", "delivered.json", "annotators.json", "selection.json", "picks")
+WATCHED = ("to_label", "handed_out.json", "labels", "delivered.json", "annotators.json", "selection.json")
 """Parts of the paths after whose writing the run is killed."""
 
 
