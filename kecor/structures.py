@@ -122,8 +122,11 @@ class FrameSet:
         ids: (N,) unique frame ids.
         feats: name -> array with the frame as first axis, possibly memory-mapped: ``roi_features`` (N, R, C),
             ``roi_mask`` (N, R), ``roi_scores`` (N, R), ``roi_logits`` (N, R, classes); ``embedding`` (N, D);
-            ``pass_logits`` (N, R, P, classes) and ``pass_boxes`` (N, R, P, 7) of P dropout passes; and for labelled
-            frames ``targets`` (N, R, T), the targets of the detector head for each RoI.
+            ``roi_labels`` (N, R); ``pass_logits`` (N, R, P, classes) and ``pass_boxes`` (N, R, P, 7) of P dropout
+            passes; and for labelled frames ``targets`` (N, R, T), the targets of the detector head for each RoI,
+            ``objects`` (N, R), whether an RoI claims a true box, and ``true_counts`` (N, classes), the number of true
+            boxes. Calibration (:mod:`kecor.acquisition.calibration`) adds ``roi_probs`` (N, R) and
+            ``expected_counts`` (N, classes).
         detections: one :class:`Detections` per frame, or empty.
         meta: name -> (N,) array.
 
@@ -151,8 +154,28 @@ class FrameSet:
         return len(self.ids)
 
     def n_boxes(self) -> np.ndarray:
-        """(N,) number of detected boxes in each frame; zeros if the set has no detections."""
-        return np.array([len(d) for d in self.detections] or np.zeros(len(self)), dtype=np.int64)
+        """(N,) float64 expected number of boxes in each frame.
+
+        The sum of the calibrated counts; without them the number of detections, and zeros without any.
+        """
+        if "expected_counts" in self.feats:
+            return np.asarray(self.feats["expected_counts"], np.float64).sum(1)
+        return np.array([len(d) for d in self.detections] or np.zeros(len(self)), dtype=np.float64)
+
+    def expected_counts(self) -> np.ndarray:
+        """(N, classes) float64 expected number of boxes of each class in each frame.
+
+        The calibrated counts; without them the histogram of the detections' labels. Its number of classes is the width
+        of the logits or, without logits, the highest label plus one.
+        """
+        if "expected_counts" in self.feats:
+            return np.asarray(self.feats["expected_counts"], np.float64)
+        labels = [np.asarray(d.labels, np.int64) for d in self.detections]
+        highest = max((int(row.max()) + 1 for row in labels if len(row)), default=0)
+        widths = (np.shape(d.logits)[1] for d in self.detections if d.logits is not None and len(d))
+        n_classes = max(1, highest, max(widths, default=0))
+        counts = [np.bincount(row, minlength=n_classes) for row in labels]
+        return np.array(counts or np.zeros((len(self), n_classes)), np.float64).reshape(len(self), n_classes)
 
 
 @dataclass(frozen=True)

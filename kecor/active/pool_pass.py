@@ -12,6 +12,7 @@ from kecor.active.oracle import SimulatedOracle
 from kecor.config import DataConfig
 from kecor.datasets.samples import Samples
 from kecor.detectors.dropout_passes import DropoutPasses
+from kecor.detectors.targets.claimed_objects import claimed_objects
 from kecor.detectors.targets.proxy_targets import proxy_targets
 from kecor.engine import launch
 from kecor.engine.infer import describe_batches
@@ -22,10 +23,13 @@ from kecor.structures import FrameOutputs
 
 DETECTION_ARRAYS = ("boxes", "scores", "labels", "logits", "n_points")
 ROI_ARRAYS: dict[str, dict[str, type]] = {
-    "roi_features": {"roi_features": np.float16, "roi_scores": np.float32, "roi_logits": np.float32},
-    "dropout_passes": {"roi_scores": np.float32, "pass_logits": np.float32, "pass_boxes": np.float32},
+    "roi_scores": {},
+    "roi_features": {"roi_features": np.float16, "roi_logits": np.float32},
+    "dropout_passes": {"pass_logits": np.float32, "pass_boxes": np.float32},
 }
-"""Need -> fields of FrameOutputs it stores, beside ``roi_mask``, and their types."""
+"""Need -> fields of FrameOutputs it stores, beside :data:`EACH_ROI` and ``roi_mask``, and their types."""
+EACH_ROI: dict[str, type] = {"roi_scores": np.float32, "roi_labels": np.int8}
+"""Fields of FrameOutputs that every need of RoIs stores: what calibration reads."""
 CHECKED = ("roi_features", "embedding", "pass_logits", "pass_boxes")
 """Arrays that must be finite."""
 
@@ -48,8 +52,9 @@ def pool_pass(
 ) -> None:
     """Write the frame set of ``ids`` to ``folder``: what ``needs`` names, computed in eval mode without augmentation.
 
-    Frames are read without labels. Where they are ``labelled`` and RoI features are needed, the set also holds
-    ``targets`` (N, R, classes + 7), made from bought labels. Chunks are shared among processes, and a killed pass
+    Frames are read without labels. Where they are ``labelled`` and RoIs are needed, the set also holds ``objects``
+    (N, R) and ``true_counts`` (N, classes) and, with RoI features, ``targets`` (N, R, classes + 7), made from bought
+    labels. Chunks are shared among processes, and a killed pass
     continues where it was; ``load_detector`` is called only when a chunk is missing.
 
     Raises:
@@ -58,7 +63,9 @@ def pool_pass(
     """
     passes = dropout if "dropout_passes" in needs else None
     with_targets = labelled and "roi_features" in needs
-    names = [*needs, *(["targets"] if with_targets else [])]
+    with_objects = labelled and bool(ROI_ARRAYS.keys() & needs)
+    made = {"targets": with_targets, "objects": with_objects, "roi_labels": bool(ROI_ARRAYS.keys() & needs)}
+    names = [*needs, *(name for name, is_made in made.items() if is_made)]
     writer = launch.first_on_main(lambda: FrameSetWriter(folder, ids, names))
     missing = launch.first_on_main(lambda: list(writer.missing()))
     if missing:
@@ -74,8 +81,11 @@ def pool_pass(
                     outputs += batch
                     bar.update(len(batch))
                 arrays = _arrays(chunk, outputs, needs, n_rois)
+                truth = [_truth(oracle, i, data.classes) for i in chunk] if with_objects else []
                 if with_targets:
-                    arrays["targets"] = _targets(oracle, chunk, outputs, n_rois, data.classes)
+                    arrays["targets"] = _targets(truth, outputs, n_rois, len(data.classes))
+                if with_objects:
+                    arrays |= _objects(truth, outputs, n_rois, len(data.classes))
                 writer.write_chunk(number, arrays)
     launch.barrier()
     launch.first_on_main(writer.finish)
@@ -88,7 +98,8 @@ def _arrays(
     arrays: dict[str, np.ndarray] = {}
     for need, kinds in ROI_ARRAYS.items():
         if need in needs:
-            arrays |= {name: _padded([getattr(o, name) for o in outputs], n_rois, t) for name, t in kinds.items()}
+            fields = (EACH_ROI | kinds).items()
+            arrays |= {name: _padded([getattr(o, name) for o in outputs], n_rois, t) for name, t in fields}
             arrays["roi_mask"] = np.arange(n_rois) < np.array([len(o.roi_boxes) for o in outputs])[:, None]
     if "embedding" in needs:
         arrays["embedding"] = np.stack([o.embedding for o in outputs]).astype(np.float32)
@@ -117,14 +128,30 @@ def _padded(rows: list[np.ndarray], length: int, dtype: type) -> np.ndarray:
     return padded
 
 
+def _truth(oracle: SimulatedOracle, frame_id: str, classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """True boxes (M, 7) of a bought frame and their 0-based classes (M,)."""
+    boxes, names = oracle.read_labels(frame_id)
+    return boxes, np.array([list(classes).index(name) for name in names], np.int64)
+
+
 def _targets(
-    oracle: SimulatedOracle, ids: Sequence[str], outputs: list[FrameOutputs], n_rois: int, classes: Sequence[str]
+    truth: list[tuple[np.ndarray, np.ndarray]], outputs: list[FrameOutputs], n_rois: int, n_classes: int
 ) -> np.ndarray:
     """(N, R, classes + 7) float32: what the detector head should say of each RoI of bought frames; zeros elsewhere."""
-    targets = np.zeros((len(ids), n_rois, len(classes) + 7), np.float32)
-    for row, (frame_id, found) in enumerate(zip(ids, outputs)):
-        boxes, names = oracle.read_labels(frame_id)
-        labels = np.array([list(classes).index(name) for name in names], np.int64)
+    targets = np.zeros((len(truth), n_rois, n_classes + 7), np.float32)
+    for row, ((boxes, labels), found) in enumerate(zip(truth, outputs)):
         rois = np.asarray(found.roi_boxes, np.float32)
-        targets[row, : len(rois)] = proxy_targets(rois, found.roi_labels, boxes, labels, len(classes))
+        targets[row, : len(rois)] = proxy_targets(rois, found.roi_labels, boxes, labels, n_classes)
     return targets
+
+
+def _objects(
+    truth: list[tuple[np.ndarray, np.ndarray]], outputs: list[FrameOutputs], n_rois: int, n_classes: int
+) -> dict[str, np.ndarray]:
+    """``objects`` (N, R), the RoIs that claim a true box, and ``true_counts`` (N, classes) of bought frames."""
+    objects = np.zeros((len(truth), n_rois), bool)
+    for row, ((boxes, labels), found) in enumerate(zip(truth, outputs)):
+        claims = claimed_objects(found.roi_boxes, found.roi_scores, found.roi_labels, boxes, labels)
+        objects[row, : len(claims)] = claims
+    counts = [np.bincount(labels, minlength=n_classes) for _, labels in truth]
+    return {"objects": objects, "true_counts": np.array(counts, np.int64)}

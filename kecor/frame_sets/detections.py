@@ -31,12 +31,13 @@ def detection_arrays(frames: FrameSet, path: Path) -> dict[str, np.ndarray]:
     """
     if not frames.detections:
         return {}
-    columns = {"det_offsets": np.concatenate([[0], np.cumsum(frames.n_boxes())]).astype(np.int64)}
+    numbers = [len(d) for d in frames.detections]
+    columns = {"det_offsets": np.concatenate([[0], np.cumsum(numbers)]).astype(np.int64)}
     for name, field in COLUMNS.items():
         parts = [getattr(d, field) for d in frames.detections]
         if all(part is None for part in parts):
             continue
-        for frame_id, part, boxes in zip(frames.ids, parts, frames.n_boxes()):
+        for frame_id, part, boxes in zip(frames.ids, parts, numbers):
             if part is None or len(part) != boxes:
                 rows = "no rows" if part is None else f"{len(part)} rows"
                 raise DataError(f"{path}: {name}: frame {str(frame_id)!r} has {rows} for {boxes} boxes")

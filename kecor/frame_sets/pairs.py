@@ -21,7 +21,7 @@ def read_pair(pool_path: Path, labelled_path: Path, needs: frozenset[str], reade
     Args:
         pool_path, labelled_path: see :func:`~kecor.frame_sets.files.read_frames`.
         needs: what the method needs: ``detections`` and ``dropout_passes`` (logits and/or boxes) in the pool,
-            ``roi_features`` and ``embedding`` in both.
+            ``roi_features`` and ``embedding`` in both. ``roi_scores`` may be missing: detections are counted then.
         reader: the method's name, for error messages.
 
     Raises:
@@ -29,8 +29,9 @@ def read_pair(pool_path: Path, labelled_path: Path, needs: frozenset[str], reade
             them, or the pool contains targets.
     """
     pool, labelled = read_frames(pool_path), read_frames(labelled_path)
-    if "targets" in pool.feats:
-        raise DataError(f"{pool_path}: targets: only labelled frames have targets; remove them from the pool")
+    for name in ("targets", "objects", "true_counts"):
+        if name in pool.feats:
+            raise DataError(f"{pool_path}: {name}: only labelled frames have {name}; remove them from the pool")
     row_of = {frame_id: row for row, frame_id in enumerate(labelled.ids.tolist())}
     for row, frame_id in enumerate(pool.ids.tolist()):
         if frame_id in row_of:
@@ -81,7 +82,8 @@ def _common_feature(need: str, sets: dict[Path, FrameSet], reader: str) -> str:
 
 def _as_rois(frames: FrameSet) -> FrameSet:
     """``frames`` with the embedding as the feature of a single RoI, and targets (L, T) as those of that RoI."""
-    feats = dict(frames.feats)
+    of_rois = ("roi_scores", "roi_labels", "roi_logits", "objects")  # of other RoIs
+    feats = {name: array for name, array in frames.feats.items() if name not in of_rois}
     feats["roi_features"] = feats["embedding"][:, None]
     feats["roi_mask"] = np.ones((len(frames), 1), bool)
     if "targets" in feats and feats["targets"].ndim == 2:

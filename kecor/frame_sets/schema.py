@@ -35,6 +35,7 @@ TARGETS = Kind("fiub", "numbers", np.isfinite, "is not finite")
 SHARES = Kind("f", "floating-point numbers", _between(0, 1), "is not in [0, 1]")
 COUNTS = Kind("iu", "integers", _between(0), "is negative")
 LABELS = Kind("iu", "integers", _between(0, 2**16 - 1), "is not a class number from 0 to 65535")
+CLASSES = Kind("iu", "integers", _between(0, 127), "is not a class number from 0 to 127")
 FLAGS = Kind("biu", "true and false, or integers 1 and 0", _between(0, 1), "is neither 0 nor 1")
 
 
@@ -64,11 +65,14 @@ ARRAYS = {
     "roi_features": Array(("N", "R", "C"), FLOATS, ("roi_mask",)),
     "roi_mask": Array(("N", "R"), FLAGS),
     "roi_scores": Array(("N", "R"), SHARES, ("roi_mask",)),
+    "roi_labels": Array(("N", "R"), CLASSES, ("roi_mask",)),
     "roi_logits": Array(("N", "R", "K"), FLOATS, ("roi_features", "roi_mask")),
     "pass_logits": Array(("N", "R", "P", "K"), FLOATS, ("roi_mask",)),
     "pass_boxes": Array(("N", "R", "P", "7"), FLOATS, ("roi_mask",)),
     "embedding": Array(("N", "D"), FLOATS),
     "targets": Array(("N", "R", "T"), TARGETS),
+    "objects": Array(("N", "R"), FLAGS, ("roi_labels", "true_counts")),
+    "true_counts": Array(("N", "classes"), COUNTS),
     "det_boxes": Array(("M", "7 or 4"), NUMBERS, DETECTIONS),
     "det_scores": Array(("M",), SHARES, DETECTIONS),
     "det_labels": Array(("M",), LABELS, DETECTIONS),

@@ -1,5 +1,6 @@
 """The pool pass with a detector whose every answer is known beforehand."""
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -119,14 +120,33 @@ def test_targets_are_those_of_the_rois_against_the_bought_labels(tmp_path, descr
 def test_only_what_is_needed_is_kept(tmp_path, described, need):
     pool = make_pass(tmp_path / "unlabelled", {need})
     labelled = make_pass(tmp_path / "labelled", {need}, ids=IDS[5:], labelled=True)
+    of_rois = {"roi_mask", "roi_scores", "roi_labels"}
     expected = {
-        "roi_features": {"roi_features", "roi_mask", "roi_scores", "roi_logits"},
-        "dropout_passes": {"pass_logits", "pass_boxes", "roi_mask", "roi_scores"},
+        "roi_scores": of_rois,
+        "roi_features": {"roi_features", "roi_logits"} | of_rois,
+        "dropout_passes": {"pass_logits", "pass_boxes"} | of_rois,
         "embedding": {"embedding"},
     }
     assert pool.feats.keys() == expected.get(need, set())
     assert ("targets" in labelled.feats) == (need == "roi_features")
     assert bool(pool.detections) == (need == "detections")
+    truth = {"objects", "true_counts"} if of_rois <= pool.feats.keys() else set()
+    assert labelled.feats.keys() - pool.feats.keys() - {"targets"} == truth
+
+
+def test_the_roi_on_the_car_is_an_object_and_every_car_is_counted(tmp_path, described):
+    labelled = make_pass(tmp_path, {"roi_scores"}, ids=IDS[5:], labelled=True)
+    assert labelled.feats["objects"].tolist() == [[False] * 4, [True, False, False, False]]
+    assert labelled.feats["true_counts"].tolist() == [[1, 0], [1, 0]]
+
+
+def test_a_pool_of_an_older_version_is_computed_anew(tmp_path, described):
+    make_pass(tmp_path, {"roi_features"})
+    record = json.loads((tmp_path / store.RECORD).read_text())
+    record["names"] = ["roi_features"]
+    (tmp_path / store.RECORD).write_text(json.dumps(record))
+    (tmp_path / "roi_labels.npy").unlink()
+    assert "roi_labels" in make_pass(tmp_path, {"roi_features"}).feats
 
 
 def test_a_killed_pass_goes_on_at_the_next_chunk_and_a_finished_one_needs_no_detector(tmp_path, described):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from kecor.acquisition import Acquisition, build_acquisition, validate_selection
+from kecor.acquisition.calibration import calibrated
 from kecor.active.selection.read_only import read_only
 from kecor.active.selection.spacing import Neighbours, select_spaced
 from kecor.config import check_arguments
@@ -18,7 +19,7 @@ from kecor.plug_ins import FAULTS, describe_fault, source_file
 from kecor.registry import ACQUISITIONS
 from kecor.structures import Budget, FrameSet, Selection
 
-NEEDS = frozenset({"detections", "roi_features", "embedding", "dropout_passes"})
+NEEDS = frozenset({"detections", "roi_scores", "roi_features", "embedding", "dropout_passes"})
 """What an acquisition function can name in its ``needs``."""
 
 
@@ -36,7 +37,7 @@ def build_method(section: dict[str, Any], flag: str) -> Acquisition:
 
 
 def checked_needs(acquisition: Acquisition, budget: Budget, name: str) -> frozenset[str]:
-    """What the pool pass must compute: what the method needs, and detections where boxes have a price.
+    """What the pool pass must compute: what the method needs, and what boxes are counted by where they have a price.
 
     Raises:
         ConfigError: the method needs something the pool pass cannot compute.
@@ -45,7 +46,7 @@ def checked_needs(acquisition: Acquisition, budget: Budget, name: str) -> frozen
     if unknown:
         known = ", ".join(sorted(NEEDS))
         raise ConfigError(f"acquisition {name}: needs {', '.join(unknown)}; the pool pass can compute: {known}")
-    return frozenset(acquisition.needs) | ({"detections"} if budget.cost_box > 0 else set())
+    return frozenset(acquisition.needs) | ({"detections", "roi_scores"} if budget.cost_box > 0 else set())
 
 
 def build_budget(amount: float, cost_frame: float, cost_box: float) -> Budget:
@@ -76,13 +77,16 @@ def choose(
     With ``neighbours``, no two picks are neighbours of each other or of a labelled frame.
 
     Returns:
-        The checked answer, ready for JSON: ``method``; ``ids`` and ``gains`` in pick order; ``predicted_boxes`` of
-        each pick (None without detections) and ``predicted_cost`` of all; ``info`` of the method and the ``terms``
-        that explain it.
+        The checked answer, ready for JSON: ``method``; ``ids`` and ``gains`` in pick order; ``predicted_boxes``, the
+        expected number of boxes of each pick (None without RoI scores and detections), and ``predicted_cost`` of all;
+        ``info`` of the method, with ``calibration`` (:func:`~kecor.acquisition.calibration.calibrated`), and the
+        ``terms`` that explain it.
 
     Raises:
         SelectionError: the method failed or broke its contract.
     """
+    with _faults_named(name, method):
+        pool, labelled, calibration = calibrated(pool, labelled)
 
     def ask(part: FrameSet, amount: Budget) -> Selection:
         with _faults_named(name, method):
@@ -93,13 +97,14 @@ def choose(
     selection = ask(pool, budget) if neighbours is None else select_spaced(ask, pool, budget, neighbours)
     indices = np.asarray(selection.indices, np.int64)
     boxes = pool.n_boxes()[indices]
+    has_boxes = bool(pool.detections) or "expected_counts" in pool.feats
     return {
         "method": name,
         "ids": pool.ids[indices].tolist(),
         "gains": np.asarray(selection.gains, np.float64).tolist(),
-        "predicted_boxes": boxes.tolist() if pool.detections else None,
+        "predicted_boxes": boxes.round(3).tolist() if has_boxes else None,
         "predicted_cost": float(budget.costs(boxes).sum()),
-        "info": selection.info,
+        "info": {**selection.info, "calibration": calibration},
         "terms": _terms(name, method),
     }
 
