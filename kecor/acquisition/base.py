@@ -27,8 +27,8 @@ class Acquisition(Protocol):
     """A pure function of arrays that selects the frames to label next.
 
     Attributes:
-        needs: what the pool pass must compute: any of ``detections``, ``roi_features``, ``embedding`` and
-            ``dropout_passes``.
+        needs: what the pool pass must compute: any of ``detections``, ``roi_scores`` (what expected boxes are
+            calibrated from), ``roi_features``, ``embedding`` and ``dropout_passes``.
         terms: explains the entries of ``Selection.info`` in reports: key (at any depth) -> name and meaning. Optional;
             a key without an entry is shown as it is.
     """

@@ -43,7 +43,7 @@ class Kecor:
 
     The gain of a frame is ``1/2 log(1 + v / sigma^2) + entropy_weight * H``. ``v`` is its posterior variance given the
     labelled frames and the frames picked so far, under a kernel scaled so that its mean diagonal on the labelled frames
-    is 1. ``H`` is the Shannon entropy of the predicted class histogram. The greedy search is in
+    is 1. ``H`` is the Shannon entropy of its expected boxes by class. The greedy search is in
     :mod:`kecor.coding_rate`.
 
     Args:
@@ -53,7 +53,8 @@ class Kecor:
         entropy_weight: weight lambda of the entropy term. The influence of a term depends on how much it varies between
             frames: on the two pools of docs/kecor.md the standard deviation of the coding-rate gain was 0.15 and 0.16
             nats, that of the entropy 0.14 and 0.23 nats.
-        class_entropy: ``shannon``, or ``released`` to count every absent class once, as the authors' code does.
+        class_entropy: ``shannon``, or ``released`` to count classes with less than one box once, as the authors' code
+            counts absent ones.
         combine: ``additive``, or ``released`` to add the weighted entropy to the kernel's diagonal inside the
             determinant, as the authors' code does.
         kernel: the kernel between frames: attributes of :class:`~kecor.ntk.options.KernelOptions` by name, or its type
@@ -92,12 +93,12 @@ class Kecor:
             SelectionError: features, detections or targets are missing, have a wrong shape or are not finite; the proxy
                 head diverged or learned nothing; or the kernel cannot be factorised.
         """
-        detections = require_detections(pool, "kecor")
+        require_detections(pool, "kecor")
         if len(pool) == 0:
             return empty_selection()
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         order = np.argsort(pool.ids)  # the kernel lists frames by id
-        entropy = class_entropy(detections, self.absent_count_one)[order]
+        entropy = class_entropy(pool.expected_counts(), self.absent_count_one)[order]
         costs = budget.costs(pool.n_boxes())[order]
         terms = {"bonus" if self.combine == "additive" else "inner": self.entropy_weight * entropy}
         try:

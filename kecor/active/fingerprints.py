@@ -21,7 +21,7 @@ WRITTEN = {
     "label": run_dir.SELECTION,
 }
 """Stage -> the file of its round that later stages read."""
-ADDED_BY_LABEL = ("true_boxes", "true_cost", "postponed")
+ADDED_BY_LABEL = ("true_boxes", "true_cost", "postponed", "bought")
 """Keys that the stage ``label`` adds to selection.json before the state records the stage as finished."""
 
 

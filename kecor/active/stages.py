@@ -13,7 +13,7 @@ from kecor.active.annotators.hand_out import is_handed_out
 from kecor.active.annotators.wait import collect_labels, hand_out_frames, prelabels_of
 from kecor.active.pool_pass import pool_pass
 from kecor.active.run import Run
-from kecor.active.selection.purchase import choose
+from kecor.active.selection.purchase import choose, predicted_against_true
 from kecor.active.selection.selection_file import read_selection
 from kecor.active.selection.start import first_frames
 from kecor.active.state import DONE, WAITING
@@ -194,7 +194,9 @@ def _label(al: Run) -> str:
     bought = al.oracle.buy([i for i in record["ids"] if al.store is None or al.store.is_stored(i)])
     boxes = list(bought.values())
     cost = float(al.budget.costs(np.array(boxes)).sum())
-    paid = {"true_boxes": [bought.get(i) for i in record["ids"]], "true_cost": cost}
+    paid: dict[str, Any] = {"true_boxes": [bought.get(i) for i in record["ids"]], "true_cost": cost}
+    if record.get("predicted_boxes") and bought:
+        paid["bought"] = predicted_against_true(record["ids"], record["predicted_boxes"], bought)
     if len(bought) < len(record["ids"]):
         paid["postponed"] = [i for i in record["ids"] if i not in bought]
     launch.first_on_main(lambda: write_json(path, {**record, **paid}))

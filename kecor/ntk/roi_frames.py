@@ -34,13 +34,14 @@ class Scaling:
 class RoiFrames:
     """N frames of R RoIs with C channels each, read as tensors ``x (n, R, C)`` and RoI weights ``w (n, R)``.
 
-    The weights are the RoI scores, normalised to sum 1 over the valid RoIs of a frame (equal weights without scores).
+    The weights are the calibrated probabilities of the RoIs or, without them, their scores, normalised to sum 1 over
+    the valid RoIs of a frame (equal weights without both).
     A frame without RoIs has zero weights. Features of invalid RoIs are read as zero. Positions count frames in the
     order of their ids, so that results do not depend on the order of the set.
 
     Args:
-        frames: with ``roi_features`` (N, R, C) and optionally ``roi_mask`` and ``roi_scores`` (N, R); or with
-            ``embedding`` (N, D), read as one RoI per frame.
+        frames: with ``roi_features`` (N, R, C) and optionally ``roi_mask``, ``roi_probs`` and
+            ``roi_scores`` (N, R); or with ``embedding`` (N, D), read as one RoI per frame.
         arrangement: ``per_roi``, or ``flatten`` for one vector of R x C values per frame.
         scaling: standardises the features; None leaves them as they are.
         dtype: of the tensors.
@@ -77,8 +78,9 @@ class RoiFrames:
             raise SelectionError(f"roi_features: got shape {self.features.shape}; expected (frames, RoIs, channels)")
         shape = self.features.shape[:2]
         self.mask = np.asarray(feats["roi_mask"], bool) if by_roi and "roi_mask" in feats else np.ones(shape, bool)
-        self.scores = np.asanyarray(feats["roi_scores"]) if by_roi and "roi_scores" in feats else self.mask
-        for name, array in (("roi_mask", self.mask), ("roi_scores", self.scores)):
+        weight = next((name for name in ("roi_probs", "roi_scores") if by_roi and name in feats), "roi_mask")
+        self.scores = self.mask if weight == "roi_mask" else np.asanyarray(feats[weight])
+        for name, array in (("roi_mask", self.mask), (weight, self.scores)):
             if array.shape != shape:
                 raise SelectionError(f"{name}: got shape {array.shape}; expected {shape}, as roi_features")
 

@@ -65,4 +65,21 @@ def _sentence(selection: dict[str, Any], true_total: float | None) -> str:
     if predicted:
         text += f", in which it predicted {counted(sum(predicted), 'box', 'boxes')}"
     text += "." if total is None else f"; labelled, they hold {counted(total, 'box', 'boxes')}."
-    return html.paragraph(text)
+    return html.paragraph(f"{text} {_expectation(selection)}".strip())
+
+
+def _expectation(selection: dict[str, Any]) -> str:
+    """Expected boxes against true ones: of the labelled frames, and of the picks once they are bought."""
+    info, bought = (selection.get("info") or {}).get("calibration") or {}, selection.get("bought") or {}
+    parts = []
+    if info.get("expected_mean"):
+        parts.append(_compared("labelled frames", sum(info["expected_mean"]), sum(info["true_mean"]), info))
+    if bought:
+        parts.append(_compared("picks", bought["predicted_mean"], bought["true_mean"], bought))
+    return f"Expected boxes a frame: {'; '.join(parts)}." if parts else ""
+
+
+def _compared(frames: str, expected: float, true: float, info: dict[str, Any]) -> str:
+    related = info.get("correlation")
+    text = f"{figure(expected, 1)} where {figure(true, 1)} are true in the {frames}"
+    return text if related is None else f"{text} (correlation {figure(related, 2)})"

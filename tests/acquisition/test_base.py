@@ -113,7 +113,13 @@ def test_build_names_arguments_that_are_missing_or_of_another_name():
 @pytest.mark.parametrize("path", PRESETS, ids=lambda path: path.stem)
 def test_every_preset_can_be_built(path):
     section = yaml.safe_load(path.read_text())["acquisition"]
-    assert build_acquisition(section).needs <= {"detections", "roi_features", "embedding", "dropout_passes"}
+    assert build_acquisition(section).needs <= {
+        "detections",
+        "roi_scores",
+        "roi_features",
+        "embedding",
+        "dropout_passes",
+    }
 
 
 class NoNeeds:

@@ -5,9 +5,13 @@ import pytest
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
+from kecor.acquisition import build_acquisition
 from kecor.acquisition.calibration import Calibration, calibrated
 from kecor.acquisition.logistic import PRECISION, fit_logistic
-from kecor.structures import Detections, FrameSet
+from kecor.acquisition.uncertainty.measures import class_entropy
+from kecor.ntk.roi_frames import RoiFrames
+from kecor.structures import Budget, Detections, FrameSet
+from tests.acquisition import worlds
 
 SLOPES, INTERCEPTS, MISSED = np.array([1.5, 0.6]), np.array([-1.0, -2.0]), np.array([0.3, 0.1])
 
@@ -119,3 +123,32 @@ def test_without_an_array_boxes_are_detections_and_the_report_says_so(name):
     assert f"{name} of labelled frames missing" in info["basis"]
     assert pool.n_boxes().tolist() == [0, 3]
     assert pool.expected_counts().tolist() == [[0, 0], [2, 1]]
+
+
+@pytest.mark.parametrize("name", ["label_entropy", "crb", "stone", "kecor"])
+def test_methods_count_expected_boxes_and_not_detections(name):
+    pool, labelled = worlds.world(20), worlds.world(8, 1, "l", labelled=True)
+    counts = np.random.default_rng(0).uniform(0, 3, (20, 3))
+    counts[7] = [40, 40, 40]
+    pool.feats["expected_counts"], labelled.feats["expected_counts"] = counts, np.ones((8, 3))
+    budget = Budget(30, cost_frame=1, cost_box=1)
+    selection = build_acquisition({"type": name}).select(pool, labelled, budget, np.random.default_rng(0))
+    assert 7 not in selection.indices
+    assert 0 < budget.costs(counts.sum(1))[selection.indices].sum() <= 30
+    if name in ("label_entropy", "crb"):
+        np.testing.assert_allclose(selection.scores, class_entropy(counts))
+    if name == "stone":
+        assert selection.info["class_entropy"] == pytest.approx(
+            class_entropy((8 + counts[selection.indices].sum(0))[None])[0]
+        )
+    if name == "kecor":
+        entropies = 0.5 * class_entropy(counts)[selection.indices]
+        np.testing.assert_allclose(selection.info["entropy_gains"], entropies, atol=1e-6)
+
+
+def test_rois_weigh_as_much_as_they_are_probable():
+    frames = worlds.world(4)
+    probs = (np.random.default_rng(0).random((4, worlds.N_ROIS)) * frames.feats["roi_mask"]).astype(np.float32)
+    frames.feats["roi_probs"] = probs
+    expected = probs[:3] / probs[:3].sum(1, keepdims=True)
+    np.testing.assert_allclose(RoiFrames(frames).weights(np.arange(3)), expected, rtol=1e-6)

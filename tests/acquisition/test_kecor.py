@@ -51,7 +51,7 @@ def test_the_whole_objective_by_hand_with_a_linear_kernel(combine, normalise):
     mean = np.square(known).sum(1).mean()
     cross, gram = u @ known.T / mean, known @ known.T / mean
     posterior = u @ u.T / mean - cross @ np.linalg.solve(gram + sigma**2 * np.eye(12), cross.T)
-    bonus = weight * class_entropy(POOL.detections)
+    bonus = weight * class_entropy(POOL.expected_counts())
 
     def value(chosen):
         block = posterior[np.ix_(chosen, chosen)]
@@ -74,7 +74,7 @@ def test_a_small_entropy_weight_is_coding_rate_and_a_large_one_is_entropy():
     assert select(entropy_weight=1e-9).indices.tolist() == rate.indices.tolist()
     assert np.all(np.diff(rate.gains) <= 1e-9)
     pool = take(POOL, np.flatnonzero(POOL.feats["roi_mask"].any(1)))  # frames without RoIs are copies of each other
-    entropy = class_entropy(pool.detections)
+    entropy = class_entropy(pool.expected_counts())
     large = select(pool, entropy_weight=1e6)
     np.testing.assert_allclose(entropy[large.indices], np.sort(entropy)[:-9:-1])
     assert large.info["overlap_with_top_entropy"] > 0.8  # ties of entropy may be resolved otherwise
@@ -114,7 +114,7 @@ def test_info_tells_what_the_report_explains(kernel):
 
 def test_overlap_with_top_entropy_is_the_share_of_picks_of_entropy_alone():
     selection = select(amount=10)
-    top = np.argsort(-class_entropy(POOL.detections), kind="stable")[:10]
+    top = np.argsort(-class_entropy(POOL.expected_counts()), kind="stable")[:10]
     expected = len(set(top.tolist()) & set(selection.indices.tolist())) / 10
     assert selection.info["overlap_with_top_entropy"] == expected
     assert select(amount=24).info["overlap_with_top_entropy"] == 1

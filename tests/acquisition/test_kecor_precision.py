@@ -60,7 +60,7 @@ def objective(kernel, chosen):
 
     labelled = np.arange(N, N + N_LABELLED)
     rate = 0.5 * (log_det(np.concatenate([labelled, chosen])) - log_det(labelled))
-    return rate + WEIGHT * class_entropy(POOL.detections)[chosen].sum()
+    return rate + WEIGHT * class_entropy(POOL.expected_counts())[chosen].sum()
 
 
 @pytest.mark.parametrize(

@@ -146,6 +146,14 @@ def test_a_budget_of_boxes_is_charged_by_prediction_and_settled_by_truth(data, t
     state = state_of(tmp_path)
     assert sum(selection["true_boxes"]) == state["boxes"][1]
     assert selection["true_cost"] == len(selection["ids"]) + 0.5 * state["boxes"][1]
+    calibration, bought = selection["info"]["calibration"], selection["bought"]
+    assert calibration["basis"] == "RoI scores"
+    assert sum(calibration["objects"]) == state["boxes"][0]
+    # a class without objects among the RoIs is expected half an object over all labelled frames
+    n_labelled = len(state["frames"][0])
+    np.testing.assert_allclose(calibration["expected_mean"], calibration["true_mean"], atol=0.5 / n_labelled + 1e-6)
+    assert bought["true_mean"] == pytest.approx(np.mean(selection["true_boxes"]))
+    assert bought["predicted_mean"] == pytest.approx(np.mean(selection["predicted_boxes"]))
     for k, row in enumerate(rows):
         frames, boxes = sum(map(len, state["frames"][: k + 1])), sum(state["boxes"][: k + 1])
         assert row["cost"] == frames + 0.5 * boxes

@@ -169,6 +169,12 @@ def test_a_selection_without_predictions_and_one_with_true_boxes(tmp_path):
     page = Page(update_report(folder).read_text(encoding="utf-8"))
     assert ["1", "000000", "2.500", "3"] in page.rows
     assert "they hold 60 boxes." in page.text
+    info = {"calibration": {"expected_mean": [4.0, 1.25], "true_mean": [4.0, 1.0], "correlation": 0.5}}
+    bought = {"predicted_mean": 6.0, "true_mean": 3.0, "correlation": None}
+    path.write_text(json.dumps(plain | {"info": info, "bought": bought}))
+    text = Page(update_report(folder).read_text(encoding="utf-8")).text
+    expected = "5.2 where 5.0 are true in the labelled frames (correlation 0.50); 6.0 where 3.0 are true in the picks."
+    assert f"Expected boxes a frame: {expected}" in text
 
 
 def test_the_state_tells_true_boxes_before_the_next_round_is_evaluated(tmp_path):

@@ -98,8 +98,8 @@ class Crb:
             SelectionError: detections or their ``n_points``, or features, logits or scores of RoIs are missing, have a
                 wrong shape or are not finite.
         """
-        detections = require_detections(pool, "crb")
-        scores = class_entropy(detections)
+        require_detections(pool, "crb")
+        scores = class_entropy(pool.expected_counts())
         order = np.argsort(pool.ids)
         costs = budget.costs(pool.n_boxes())[order]
         candidates = np.flatnonzero(affordable(costs, budget))

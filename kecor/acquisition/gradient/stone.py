@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ from kecor.acquisition.gradient.embeddings import balanced_residuals, check_dim,
 from kecor.acquisition.uncertainty.measures import class_entropy, require_detections
 from kecor.errors import SelectionError
 from kecor.registry import ACQUISITIONS
-from kecor.structures import Budget, Detections, FrameSet, Selection
+from kecor.structures import Budget, FrameSet, Selection
 
 TIE = 1e-12
 """Entropies that differ by less than this count as equal."""
@@ -42,7 +42,7 @@ class Stone:
       (:mod:`~kecor.acquisition.gradient.embeddings`), with equal weight for each predicted class of a frame. Theirs are
       of a shared layer, from dropout passes, with box residuals and losses weighted by class frequency.
     - Absent classes do not count in a frame's entropy; theirs count once.
-    - Labelled boxes are counted by their predicted classes, since the true ones are not available here.
+    - Boxes, of labelled frames as well, are counted by their expected number of each class.
     - If no frame raises the entropy, the one that lowers it least is picked; theirs picks the one with the highest
       entropy of its own. Ties go to the frame picked first in stage 1. Copies of labelled or picked frames come last.
 
@@ -81,7 +81,7 @@ class Stone:
             SelectionError: detections, features, logits or scores of RoIs are missing, have a wrong shape or are not
                 finite.
         """
-        detections = require_detections(pool, "stone")
+        require_detections(pool, "stone")
         if len(pool) == 0:
             return empty_selection()
         order = np.argsort(pool.ids)
@@ -95,10 +95,12 @@ class Stone:
         scores[order] = coverage.gains
         picks = coverage.picks(affordable(costs, budget))
         covering, _ = take_picks(picks, costs, replace(budget, amount=self.k1 * budget.amount))  # stage 1
-        entropy = class_entropy([detections[i] for i in order[covering]])
+        expected, known = pool.expected_counts()[order], labelled.expected_counts()
+        entropy = class_entropy(expected[covering])
         mixed = covering[np.argsort(-entropy, kind="stable")]
         mixed = take_within_budget(mixed, costs, replace(budget, amount=self.k2 * budget.amount))  # stage 2
-        counts, start = _class_counts([detections[i] for i in order[mixed]], labelled.detections)
+        n_classes = max(expected.shape[1], known.shape[1])
+        counts, start = _widened(expected[mixed], n_classes), _widened(known, n_classes).sum(0)
         copies = Copies(coverage.vectors[mixed], coverage.known)
         taken, gains = take_picks(_balance(counts, start, copies), costs[mixed], budget)  # stage 3
         total = start + counts[taken].sum(0)
@@ -106,17 +108,14 @@ class Stone:
         return Selection(order[mixed[taken]], gains, scores, info)
 
 
-def _class_counts(candidates: Sequence[Detections], labelled: Sequence[Detections]) -> tuple[np.ndarray, np.ndarray]:
-    """Number of boxes of each class: (M, K) in each candidate and (K,) in all labelled frames."""
-    rows = [np.asarray(found.labels, np.int64) for found in (*candidates, *labelled)]
-    n_classes = max((int(row.max()) + 1 for row in rows if len(row)), default=1)
-    counts = np.array([np.bincount(row, minlength=n_classes) for row in rows]).reshape(-1, n_classes)
-    return counts[: len(candidates)], counts[len(candidates) :].sum(0)
+def _widened(counts: np.ndarray, n_classes: int) -> np.ndarray:
+    """(N, n_classes) counts, with zeros for the classes that these frames do not tell of."""
+    return np.pad(counts, ((0, 0), (0, n_classes - counts.shape[1])))
 
 
 def _entropy(counts: np.ndarray) -> np.ndarray:
     """(...,) entropy in nats of class counts (..., K)."""
-    return entr(counts / np.maximum(counts.sum(-1, keepdims=True), 1)).sum(-1)
+    return entr(counts / np.maximum(counts.sum(-1, keepdims=True), np.finfo(np.float64).tiny)).sum(-1)
 
 
 def _balance(counts: np.ndarray, start: np.ndarray, copies: Copies) -> Iterator[tuple[int, float]]:

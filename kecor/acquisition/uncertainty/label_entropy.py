@@ -12,7 +12,7 @@ from kecor.structures import Budget, FrameSet, Selection
 
 @ACQUISITIONS.register_module("label_entropy")
 class LabelEntropy:
-    """Select the frames with the highest entropy of the histogram of predicted classes.
+    """Select the frames with the highest entropy of their expected boxes by class.
 
     This is the first stage of CRB, concise label sampling (Luo et al., "Exploring active 3D object detection from a
     generalization perspective", ICLR 2023). It measures how mixed the classes of a frame are, not how
@@ -20,8 +20,9 @@ class LabelEntropy:
     once, see :func:`~kecor.acquisition.uncertainty.measures.class_entropy`; this implementation follows the paper.
     """
 
-    needs = frozenset({"detections"})
+    needs = frozenset({"detections", "roi_scores"})
 
     def select(self, pool: FrameSet, labelled: FrameSet, budget: Budget, rng: np.random.Generator) -> Selection:
         """See :class:`~kecor.acquisition.base.Acquisition`. Ties are broken by frame id."""
-        return take_best(class_entropy(require_detections(pool, "label_entropy")), pool, budget)
+        require_detections(pool, "label_entropy")
+        return take_best(class_entropy(pool.expected_counts()), pool, budget)

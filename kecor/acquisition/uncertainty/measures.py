@@ -1,8 +1,8 @@
-"""Measures of uncertainty: class distributions of boxes, their entropies, and the class histogram of a frame."""
+"""Measures of uncertainty: class distributions of boxes, their entropies, and of the boxes of a frame."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 from scipy.special import entr, expit, log_expit, softmax
@@ -99,22 +99,17 @@ def frame_scores(
     return scores
 
 
-def class_entropy(detections: Sequence[Detections], absent_count_one: bool = False) -> np.ndarray:
-    """(N,) Shannon entropy in nats of the histogram of predicted classes in each frame; 0 for a frame without boxes.
+def class_entropy(counts: np.ndarray, absent_count_one: bool = False) -> np.ndarray:
+    """(N,) Shannon entropy in nats of the expected boxes by class in each frame; 0 for a frame without boxes.
 
-    This is the label-conciseness term of CRB (Luo et al., ICLR 2023) and the entropy term of KECOR.
+    This is the label-conciseness term of CRB (Luo et al., ICLR 2023) and the entropy term of KECOR. A frame with less
+    than one expected box has that share of its entropy: it is probably empty, whatever the mix of what it may hold.
 
     Args:
-        detections: of each frame. The number of classes is the width of the logits or, without logits, the highest
-            label plus one.
-        absent_count_one: count classes without a box in the frame once, as the authors' code does.
+        counts: (N, classes) expected boxes, see :meth:`~kecor.structures.FrameSet.expected_counts`.
+        absent_count_one: classes with less than one box count one, as absent ones do in the authors' code.
     """
-    labels = [np.asarray(d.labels, np.int64) for d in detections]
-    highest = max((int(row.max()) + 1 for row in labels if len(row)), default=0)
-    widths = (np.shape(d.logits)[1] for d in detections if d.logits is not None and len(d))
-    n_classes = max(highest, max(widths, default=0))
-    counts = np.stack([np.bincount(row, minlength=n_classes) for row in labels]) if labels else np.zeros((0, 1))
-    has_boxes = counts.sum(1, keepdims=True) > 0
-    if absent_count_one:
-        counts = np.where(has_boxes, np.maximum(counts, 1), 0)
-    return entr(counts / np.maximum(counts.sum(1, keepdims=True), 1)).sum(1)
+    total = counts.sum(1, keepdims=True)
+    shares = np.maximum(counts, 1) if absent_count_one else counts
+    shares = shares / np.maximum(shares.sum(1, keepdims=True), np.finfo(np.float64).tiny)
+    return entr(shares).sum(1) * np.minimum(total[:, 0], 1)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from kecor.acquisition import Acquisition, build_acquisition, validate_selection
-from kecor.acquisition.calibration import calibrated
+from kecor.acquisition.calibration import calibrated, correlation
 from kecor.active.selection.read_only import read_only
 from kecor.active.selection.spacing import Neighbours, select_spaced
 from kecor.config import check_arguments
@@ -106,6 +106,17 @@ def choose(
         "predicted_cost": float(budget.costs(boxes).sum()),
         "info": {**selection.info, "calibration": calibration},
         "terms": _terms(name, method),
+    }
+
+
+def predicted_against_true(ids: list[str], predicted: list[float], bought: Mapping[str, int]) -> dict[str, Any]:
+    """How well the expected boxes of the picks ``ids`` match the true ones of those ``bought``: id -> boxes."""
+    pairs = np.array([(boxes, bought[i]) for i, boxes in zip(ids, predicted) if i in bought], np.float64)
+    means = pairs.mean(0)
+    return {
+        "predicted_mean": float(means[0]),
+        "true_mean": float(means[1]),
+        "correlation": correlation(pairs[:, 0], pairs[:, 1]),
     }
 
 

@@ -130,7 +130,7 @@ def kernel_sums_of(rows, densities, labels, prior):
 
 def test_three_filters_one_after_the_other():
     selection = select()
-    entropy = class_entropy(POOL.detections)
+    entropy = class_entropy(POOL.expected_counts())
     concise = np.sort(np.lexsort((POOL.ids, -entropy))[:25])
     np.testing.assert_array_equal(selection.scores, entropy)
     rng = np.random.default_rng(0)

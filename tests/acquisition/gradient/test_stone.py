@@ -96,7 +96,7 @@ def test_three_steps_one_after_the_other():
     assert (selection.info["covering"], selection.info["mixed"]) == (12, 8)
     first = select(budget=Budget(12), k1=1, k2=1)  # all that cover
     assert first.info["covering"] == first.info["mixed"] == 12
-    scores = class_entropy(POOL.detections)
+    scores = class_entropy(POOL.expected_counts())
     assert set(selection.indices) <= set(first.indices)
     least = np.sort(scores[first.indices])[-8]
     assert (scores[selection.indices] >= least).all()
@@ -113,7 +113,7 @@ def test_what_covers_are_balanced_gradients():
 
 def test_the_second_step_keeps_the_most_mixed_frames():
     covering = select(budget=Budget(12), k1=1, k2=1).indices
-    scores = class_entropy(POOL.detections)[covering]
+    scores = class_entropy(POOL.expected_counts())[covering]
     kept = select(k1=3, k2=1).indices
     assert set(kept) == set(covering[np.argsort(-scores, kind="stable")[:4]])
 

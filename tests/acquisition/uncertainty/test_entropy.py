@@ -41,16 +41,30 @@ def test_one_class_or_no_logits_fall_back_on_the_score():
 def test_class_entropy_of_the_histogram_of_labels():
     three = np.zeros((2, 3))
     found = [boxes([0, 1], three), boxes([2, 2], three), boxes()]
-    np.testing.assert_allclose(class_entropy(found), [np.log(2), 0, 0])
+    np.testing.assert_allclose(class_entropy(counts_of(found)), [np.log(2), 0, 0])
     # with a count of one for absent classes: (1, 1, 1) and (1, 1, 2)
-    released = class_entropy(found, absent_count_one=True)
+    released = class_entropy(counts_of(found), absent_count_one=True)
     np.testing.assert_allclose(released, [np.log(3), 1.5 * np.log(2), 0])
 
 
 def test_class_entropy_without_logits_counts_the_classes_seen():
-    np.testing.assert_allclose(class_entropy([boxes([0]), boxes([3])], True), [np.log(4)] * 2)
-    assert class_entropy([]).shape == (0,)
-    np.testing.assert_array_equal(class_entropy([boxes(), boxes()], True), [0, 0])
+    np.testing.assert_allclose(class_entropy(counts_of([boxes([0]), boxes([3])]), True), [np.log(4)] * 2)
+    assert class_entropy(counts_of([])).shape == (0,)
+    np.testing.assert_array_equal(class_entropy(counts_of([boxes(), boxes()]), True), [0, 0])
+
+
+def counts_of(found):
+    return FrameSet([str(i) for i in range(len(found))], detections=found).expected_counts()
+
+
+def test_class_entropy_of_expected_counts():
+    counts = np.array([[1.5, 0.5], [0.1, 0.1], [0, 0], [3, 0.25]])
+    first = -(0.75 * np.log(0.75) + 0.25 * np.log(0.25))
+    share = np.array([3, 0.25]) / 3.25
+    expected = [first, 0.2 * np.log(2), 0, -(share * np.log(share)).sum()]
+    np.testing.assert_allclose(class_entropy(counts), expected, rtol=1e-12)
+    released = [-(0.6 * np.log(0.6) + 0.4 * np.log(0.4)), 0.2 * np.log(2), 0, first]
+    np.testing.assert_allclose(class_entropy(counts, True), released, rtol=1e-12)
 
 
 @pytest.mark.parametrize(("aggregation", "first"), [("mean", "b"), ("sum", "c"), ("max", "b")])
