@@ -58,7 +58,7 @@ def summary(record: dict[str, Any], info: list[list[str | None]], n_frames: int,
     rows: list[list[str | None]] = [
         ["Method", record["method"]],
         ["Frames picked", f"{len(record['ids'])} of {n_frames}"],
-        ["Predicted boxes in them", None if boxes is None else f"{sum(boxes)}"],
+        ["Predicted boxes in them", None if boxes is None else f"{sum(boxes):g}"],
         ["Predicted cost", f"{record['predicted_cost']:g}"],
         *info,
         ["Written to", str(out)],
