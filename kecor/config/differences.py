@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from kecor.config.load import settings_values
-from kecor.config.settings import ActiveConfig, Config, OracleConfig
+from kecor.config.settings import ActiveConfig, Config, OracleConfig, ScheduleConfig
 
 RUN_ONLY = ("data.root", "data.workers", "oracle.folder")
 """Settings that do not affect results; they may change when a run resumes."""
@@ -31,11 +31,11 @@ def settings_of(config: Config, **extra: Any) -> dict[str, Any]:
 def differences(before: dict[str, Any], after: dict[str, Any]) -> str:
     """Differences between two configs by dotted key, in words; empty when there are none.
 
-    A key of ``active`` or ``oracle`` that did not exist when a run began counts with its default.
+    A key of ``active``, ``oracle`` or ``schedule`` that did not exist when a run began counts with its default.
     """
-    sections = (("active", ActiveConfig), ("oracle", OracleConfig))
-    defaults = {f"{name}.{item.name}": item.default for name, cls in sections for item in dataclasses.fields(cls)}
-    defaults = {key: value for key, value in defaults.items() if key not in RUN_ONLY}
+    sections = (("active", ActiveConfig), ("oracle", OracleConfig), ("schedule", ScheduleConfig))
+    fields = ((f"{name}.{item.name}", item.default) for name, cls in sections for item in dataclasses.fields(cls))
+    defaults = {key: value for key, value in fields if key not in RUN_ONLY and value is not dataclasses.MISSING}
     was, now = ({key: repr(value) for key, value in {**defaults, **settings}.items()} for settings in (before, after))
     keys = sorted(key for key in {*was, *now} if was.get(key) != now.get(key))
     return "; ".join(f"{key}: was {was.get(key, 'unset')}, is {now.get(key, 'unset')}" for key in keys)

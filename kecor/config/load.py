@@ -15,7 +15,8 @@ from kecor.config.imports import import_modules
 from kecor.config.layers import Values, find_config, merge_all, read_layers
 from kecor.config.methods import method_sections
 from kecor.config.overrides import apply_options
-from kecor.config.settings import Config
+from kecor.config.settings import Config, ScheduleConfig
+from kecor.errors import ConfigError
 
 DEFAULTS: Values = {"acquisition": {"type": "kecor"}}
 """The lowest layer of every config, so that ``acquisition.sigma=0.2`` works on any."""
@@ -54,8 +55,18 @@ def parse_config(values: Values, where: str = "config") -> Config:
         import_modules(imports, f"{where}: custom_imports")
     config: Config = fill(Config, {**values, "data": with_options(values.get("data"), where)}, "", where)
     check_volume(config.data, where)
+    check_steps(config.schedule, where)
     check_typed_sections(values, where)
     return config
+
+
+def check_steps(schedule: ScheduleConfig, where: str) -> None:
+    """Raise ConfigError if ``iterations`` cannot be split into epochs of equal length."""
+    if schedule.iterations is not None and schedule.iterations % schedule.epochs:
+        raise ConfigError(
+            f"{where}: schedule.iterations: got {schedule.iterations}; expected a multiple of schedule.epochs "
+            f"({schedule.epochs}), because an epoch is iterations / epochs steps"
+        )
 
 
 def settings_values(config: Config) -> Values:

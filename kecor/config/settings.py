@@ -64,9 +64,14 @@ class DataConfig:
 
 @dataclass
 class ScheduleConfig:
-    """Adam one-cycle (Smith 2018): the learning rate rises to ``lr`` and falls, the momentum does the reverse."""
+    """Adam one-cycle (Smith 2018): the learning rate rises to ``lr`` and falls, the momentum does the reverse.
+
+    A training is ``epochs`` passes over its frames or, with ``iterations``, that many steps for any number of frames;
+    an epoch is then ``iterations / epochs`` steps.
+    """
 
     epochs: Annotated[int, Range(1, 100_000)]
+    iterations: Annotated[int, Range(1, 100_000_000)] | None = None
     batch_size: Annotated[int, Range(1, 4096)] = 4
     lr: Annotated[float, Range(0, 100, above=True)] = 0.003
     weight_decay: Annotated[float, Range(0, 100)] = 0.01

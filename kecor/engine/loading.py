@@ -13,12 +13,13 @@ from kecor.datasets.samples import Samples, collate
 from kecor.errors import KecorError
 
 
-def training_loader(samples: Samples, batch_size: int, seed: int) -> Loader:
+def training_loader(samples: Samples, batch_size: int, seed: int, steps: int | None = None) -> Loader:
     """Every frame once an epoch, in an order that is a function of (seed, epoch); the last batch may hold fewer.
 
+    With ``steps`` an epoch is that many whole batches instead, whatever the number of frames.
     Its workers, and what they remember of the frames, last until it is closed.
     """
-    sampler = EpochSampler(samples, seed)
+    sampler = EpochSampler(samples, seed, None if steps is None else steps * batch_size)
     return _loader(samples, batch_size, sampler=sampler, persistent_workers=samples.data.workers > 0)
 
 

@@ -29,11 +29,14 @@ PROCESSES = "number of processes"
 
 def run_facts(ids: Sequence[str], schedule: ScheduleConfig, seed: int) -> dict[str, Any]:
     """What makes a training the one it is; stored in its checkpoints, and must agree when one is resumed."""
+    plan = dataclasses.asdict(schedule)
+    if schedule.iterations is None:
+        del plan["iterations"]  # older checkpoints do not state it
     frames = hashlib.sha256("\n".join(ids).encode()).hexdigest()
     return {
         "seed": seed,
         "frames": f"{len(ids)} with hash {frames[:16]}",
-        "schedule": dataclasses.asdict(schedule),
+        "schedule": plan,
         PROCESSES: launch.world_size(),
     }
 

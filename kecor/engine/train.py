@@ -104,8 +104,10 @@ def _run(
         betas=(schedule.momentum_high, ADAM_BETA2),
         weight_decay=schedule.weight_decay,
     )
-    loader = training_loader(samples, schedule.batch_size, seed)
-    record = RecordHook(resuming.history, len(samples), progress)
+    steps = None if schedule.iterations is None else schedule.iterations // schedule.epochs
+    loader = training_loader(samples, schedule.batch_size, seed, steps)
+    frames = len(samples) if steps is None else steps * schedule.batch_size * launch.world_size()
+    record = RecordHook(resuming.history, frames, progress)
     seeded = [torch.device(device)] if device.startswith("cuda") else []
     with torch.random.fork_rng(devices=seeded):
         runner = QuietRunner(

@@ -105,6 +105,8 @@ def test_a_data_set_has_keys_of_its_own():
         ("schedule.epochs=ten", "schedule.epochs: got 'ten'; expected int"),
         ("schedule.epochs=true", "schedule.epochs: got True; expected int"),
         ("schedule.epochs=0", "schedule.epochs: got 0; expected a number from 1 to"),
+        ("schedule.iterations=100", "schedule.iterations: got 100; expected a multiple of schedule.epochs (16)"),
+        ("schedule.iterations=0", "schedule.iterations: got 0; expected a number from 1 to"),
         ("schedule.lr=.inf", "schedule.lr: got inf; expected a finite number"),
         ("schedule.lr=.nan", "schedule.lr: got nan"),
         ("schedule.pct_start=1", "schedule.pct_start: got 1"),

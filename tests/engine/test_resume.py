@@ -49,9 +49,9 @@ def finished(folder, plan) -> dict[str, torch.Tensor]:
     return weights(detector)
 
 
-@pytest.mark.parametrize("amp", ["none", "bf16"])
-def test_going_on_after_a_stop_anywhere_ends_in_the_same_bits(tmp_path, amp):
-    plan = schedule(epochs=3, amp=amp)
+@pytest.mark.parametrize("changes", [{}, {"amp": "bf16"}, {"iterations": 9}])
+def test_going_on_after_a_stop_anywhere_ends_in_the_same_bits(tmp_path, changes):
+    plan = schedule(epochs=3, **changes)
     undisturbed = finished(tmp_path / "whole", plan)
     for reads in range(12):
         folder = tmp_path / str(reads)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import multiprocessing
 import random
 
@@ -25,28 +26,36 @@ def run(folder, detector=None, samples=None, plan=None, seed=1, **more):
     return detector, result
 
 
+def batches_by_hand(n, plan, seed):
+    """The batches of ``plan.iterations`` steps through pass after pass, or of ``plan.epochs`` separate passes."""
+    orders = (np.random.default_rng([seed, number]).permutation(n) for number in itertools.count())
+    passes = ([(number, int(index)) for index in order] for number, order in enumerate(orders))
+    size = plan.batch_size
+    if plan.iterations is not None:
+        stream = itertools.chain.from_iterable(passes)
+        return [list(itertools.islice(stream, size)) for _ in range(plan.iterations)]
+    return [one[i : i + size] for one in itertools.islice(passes, plan.epochs) for i in range(0, n, size)]
+
+
 def by_hand(samples, plan, seed):
     """The same training as a plain loop: AdamW, one-cycle, clipping."""
     detector = FakeDetector(noise=False)
     optimizer = torch.optim.AdamW(detector.parameters(), weight_decay=plan.weight_decay)
-    iterations = -(-len(samples) // plan.batch_size)
-    step = 0
-    for epoch in range(plan.epochs):
-        order = np.random.default_rng([seed, epoch]).permutation(len(samples)).tolist()
-        for start in range(0, len(order), plan.batch_size):
-            rate, momentum = one_cycle(step, plan.epochs * iterations, plan)
-            optimizer.param_groups[0].update(lr=rate, betas=(momentum, 0.99))
-            batch = collate([samples[epoch, index] for index in order[start : start + plan.batch_size]])
-            losses = detector(mode="loss", **batch)
-            optimizer.zero_grad()
-            (losses["loss_centre"] + losses["loss_size"]).backward()
-            torch.nn.utils.clip_grad_norm_(detector.parameters(), plan.grad_clip)
-            optimizer.step()
-            step += 1
+    batches = batches_by_hand(len(samples), plan, seed)
+    for step, items in enumerate(batches):
+        rate, momentum = one_cycle(step, len(batches), plan)
+        optimizer.param_groups[0].update(lr=rate, betas=(momentum, 0.99))
+        losses = detector(mode="loss", **collate([samples[item] for item in items]))
+        optimizer.zero_grad()
+        (losses["loss_centre"] + losses["loss_size"]).backward()
+        torch.nn.utils.clip_grad_norm_(detector.parameters(), plan.grad_clip)
+        optimizer.step()
     return detector
 
 
-@pytest.mark.parametrize("changes", [{}, {"grad_clip": 0.05}, {"weight_decay": 0.5, "batch_size": 3}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"grad_clip": 0.05}, {"weight_decay": 0.5, "batch_size": 3}, {"iterations": 20}]
+)
 def test_it_is_the_plain_training_loop(tmp_path, changes):
     plan = schedule(**changes)
     detector, _ = run(tmp_path, FakeDetector(noise=False), make_samples(7), plan)
