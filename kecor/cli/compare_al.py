@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 TRAIN_AL = [sys.executable, "-m", "kecor.cli", "train-al"]
 """The command that starts one run."""
-COSTS = ("boxes", "frames")
 EXAMPLE = """example:
   python tools/compare_al.py configs/simulated/second_small.yaml --methods random,entropy,kecor --seeds 0,1,2 \\
       --jobs 2 --work-dir work_dirs/three_methods --metric Car_bev_loose --target-ap 60
@@ -44,7 +43,8 @@ def build_parser() -> argparse.ArgumentParser:
         metavar="AP",
         help="report the cost of reaching this AP (default: the highest AP that all runs reach)",
     )
-    add("--cost", choices=COSTS, default=COSTS[0], help="cost to compare at (default: boxes)")
+    add("--cost", default="boxes", help="cost to compare at: boxes (default), frames, or FRAME:BOX prices such as 3:1")
+    add("--against", metavar="METHOD", default="random", help="method to compare with (default: random)")
     add("--metric", metavar="COLUMN", help="column of summary.csv, or mean_QUANTITY for the mean over classes")
     part = parser.add_mutually_exclusive_group()
     part.add_argument("--dry-run", action="store_true", help="print the command of each unfinished run; start none")
@@ -72,6 +72,7 @@ def checked_metric(arguments: argparse.Namespace, config: Config) -> str:
     Raises:
         ConfigError: an argument has an invalid value.
     """
+    from kecor.comparison.results import prices
     from kecor.comparison.rows import columns_of
     from kecor.engine.device import resolve_device
 
@@ -83,6 +84,7 @@ def checked_metric(arguments: argparse.Namespace, config: Config) -> str:
         raise ConfigError(f"--jobs: got {arguments.jobs}; expected at least 1")
     if arguments.target_ap is not None and not 0 < arguments.target_ap <= 100:
         raise ConfigError(f"--target-ap: got {arguments.target_ap:g}; expected a number above 0 and at most 100")
+    prices(arguments.cost)
     resolve_device(arguments.device)
     return metric
 
@@ -92,7 +94,7 @@ def show_report(plan: Plan, metric: str, arguments: argparse.Namespace) -> None:
     from kecor.comparison.run import FILES, report
 
     if any(run.is_finished() for run in plan.all_runs()):
-        print(f"\n{report(plan, metric, arguments.target_ap, arguments.cost)}\n")
+        print(f"\n{report(plan, metric, arguments.target_ap, arguments.cost, arguments.against)}\n")
         print("\n".join(str(plan.work_dir / name) for name in FILES))
     else:
         print("no run is finished yet")
@@ -107,6 +109,7 @@ def main() -> None:
 
     from kecor.comparison.methods import load_base, load_methods
     from kecor.comparison.plan import plan_runs
+    from kecor.comparison.results import BASELINE
     from kecor.comparison.run import make_one, make_runs, unfinished_jobs
 
     base = load_base(arguments.config, arguments.cfg_options)
@@ -116,6 +119,9 @@ def main() -> None:
     methods = load_methods(names, arguments.config, arguments.cfg_options)
     work_dir = arguments.work_dir or Path("work_dirs") / f"compare_{arguments.config.stem}"
     shares = arguments.resume or arguments.dry_run or arguments.only or arguments.tables
+    known = [method.name for method in methods]
+    if arguments.against not in [*known, BASELINE]:
+        raise ConfigError(f"--against: got {arguments.against!r}; expected one of: {', '.join(known)}")
     plan = plan_runs(base, methods, seeds, work_dir, bool(shares))
     if arguments.dry_run:
         print("\n".join(shlex.join(job.command) for job in unfinished_jobs(plan, TRAIN_AL, arguments.device)))

@@ -10,10 +10,14 @@ import numpy as np
 
 from kecor.comparison import statistics
 from kecor.comparison.rows import Runs
-from kecor.errors import DataError
+from kecor.comparison.savings import Saving, savings
+from kecor.errors import ConfigError, DataError
 from kecor.visualization.run_folder import number
 
 BASELINE = "random"
+"""The reference method unless another one is named."""
+COSTS = {"boxes": (0.0, 1.0), "frames": (1.0, 0.0)}
+"""Costs with a name: price of a frame, price of a box."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +44,7 @@ class Reach:
 
 @dataclass(frozen=True)
 class Paired:
-    """Mean curve height of one method minus that of the baseline, per seed.
+    """Mean curve height of one method minus that of the reference, per seed.
 
     ``p`` is the p-value of the paired test; ``corrected`` is corrected for the number of methods tested.
     """
@@ -58,7 +62,7 @@ class Results:
 
     Attributes:
         metric: the column of the AP.
-        cost: the column of the cost, ``boxes`` or ``frames``.
+        cost: what the cost is: boxes, frames, or money with the price of a frame and of a box.
         runs: the rows of each run.
         target: the target AP.
         target_given: whether the user chose the target.
@@ -66,7 +70,9 @@ class Results:
         rounds: means per method and round.
         reach: cost of the target AP, per method.
         heights: method -> seed -> mean height of the curve over ``span``.
-        paired: each method compared with the baseline.
+        against: the reference method.
+        paired: AP of each method at equal cost, compared with the reference.
+        savings: cost of each method at equal AP, compared with the reference.
     """
 
     metric: str
@@ -78,7 +84,9 @@ class Results:
     rounds: list[RoundMeans]
     reach: list[Reach]
     heights: dict[str, dict[int, float]]
+    against: str
     paired: list[Paired]
+    savings: list[Saving]
 
     @property
     def seeds(self) -> list[int]:
@@ -88,15 +96,35 @@ class Results:
 
 def curve(rows: Sequence[Mapping[str, str]], metric: str, cost: str) -> tuple[np.ndarray, np.ndarray]:
     """(R,) cost and (R,) AP of the rounds that have an AP."""
-    points = [(number(row[cost]), number(row[metric])) for row in rows]
-    xs, aps = zip(*[point for point in points if point[1] is not None])
-    return np.array(xs), np.array(aps)
+    of_frame, of_box = prices(cost)
+    points = [(row, ap) for row in rows if (ap := number(row[metric])) is not None]
+    costs = [of_frame * float(row["frames"]) + of_box * float(row["boxes"]) for row, _ in points]
+    return np.array(costs), np.array([ap for _, ap in points])
+
+
+def prices(cost: str) -> tuple[float, float]:
+    """Price of a frame and of a box in ``cost``: ``boxes``, ``frames``, or the two prices as in ``3:1``.
+
+    Raises:
+        ConfigError: it is something else.
+    """
+    if cost in COSTS:
+        return COSTS[cost]
+    parts = [number(part) for part in cost.split(":")]
+    if len(parts) != 2 or any(part is None or not 0 <= part <= 1e6 for part in parts) or not any(parts):
+        raise ConfigError(f"--cost: got {cost!r}; expected boxes, frames, or prices FRAME:BOX such as 3:1")
+    return float(parts[0] or 0), float(parts[1] or 0)
 
 
 def evaluate_runs(
-    runs: Runs, metric: str, target: float | None, rng: np.random.Generator, cost: str = "boxes"
+    runs: Runs,
+    metric: str,
+    target: float | None,
+    rng: np.random.Generator,
+    cost: str = "boxes",
+    against: str = BASELINE,
 ) -> Results:
-    """Compare ``runs`` by the column ``metric`` against the column ``cost``.
+    """Compare ``runs`` by the column ``metric`` at equal ``cost`` (see :func:`prices`), with the method ``against``.
 
     The default ``target`` is the highest AP, rounded down to one decimal, that every run reaches.
 
@@ -121,7 +149,7 @@ def evaluate_runs(
         }
     return Results(
         metric,
-        cost,
+        cost if cost in COSTS else f"money ({cost} for a frame and a box)",
         runs,
         target_ap,
         target is not None,
@@ -129,7 +157,9 @@ def evaluate_runs(
         [means for method in runs for means in round_means(runs, method, metric)],
         [_reach(method, seeds, target_ap, rng) for method, seeds in curves.items()],
         heights,
-        _paired(heights, rng),
+        against,
+        _paired(heights, against, rng),
+        savings(curves, against, rng),
     )
 
 
@@ -150,13 +180,13 @@ def _reach(method: str, curves: dict[int, tuple[np.ndarray, np.ndarray]], ap: fl
     return Reach(method, costs, float(np.median(values)), statistics.bootstrap_interval(values, rng))
 
 
-def _paired(heights: dict[str, dict[int, float]], rng: np.random.Generator) -> list[Paired]:
-    """Compare each method with the baseline over their common seeds; empty without a baseline."""
-    base = heights.get(BASELINE, {})
+def _paired(heights: dict[str, dict[int, float]], against: str, rng: np.random.Generator) -> list[Paired]:
+    """Compare each method with ``against`` over their common seeds; empty without the reference."""
+    base = heights.get(against, {})
     found = []
     for method, seeds in heights.items():
         differences = {seed: height - base[seed] for seed, height in seeds.items() if seed in base}
-        if method != BASELINE and differences:
+        if method != against and differences:
             values = list(differences.values())
             found.append((method, differences, float(np.mean(values)), statistics.sign_flip_p(values, rng)))
     corrected = statistics.holm([p for *_, p in found])

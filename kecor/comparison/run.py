@@ -80,7 +80,7 @@ def make_one(plan: Plan, name: str, command: Sequence[str], device: str, say: Ca
     return run_jobs([_job(run, command, device, shared.folder if is_new else None)], 1, say)
 
 
-def report(plan: Plan, metric: str, target: float | None, cost: str) -> str:
+def report(plan: Plan, metric: str, target: float | None, cost: str, against: str) -> str:
     """Write compare.csv, compare.png and compare.html from the finished runs.
 
     Returns:
@@ -94,7 +94,7 @@ def report(plan: Plan, metric: str, target: float | None, cost: str) -> str:
     runs = collect(plan)
     if not runs:
         raise ValueError(f"{plan.work_dir}: no run is finished")
-    results = evaluate_runs(runs, metric, target, np.random.default_rng(0), cost)
+    results = evaluate_runs(runs, metric, target, np.random.default_rng(0), cost, against)
     shown, conclusions = tables(results), verdict(results)
     missing = [run.name for run in plan.all_runs() if not run.is_finished()]
     if missing:

@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import math
 
-from kecor.comparison.results import BASELINE, Paired, Results
+from kecor.comparison.results import Paired, Results
+from kecor.comparison.savings import POWER, Saving, seeds_to_show
 from kecor.comparison.statistics import EXACT, mean_and_sd, seeds_needed, smallest_p
 from kecor.visualization.comparison import Table
 from kecor.visualization.wording import counted, figure, whole
 
 LEVEL = 0.05
 """Significance level."""
+EFFECTS = (0.05, 0.1, 0.2, 0.3)
+"""Savings for which the number of seeds is given."""
 NOT_REACHED = "not reached"
 
 
 def tables(results: Results) -> list[Table]:
     """All tables of a comparison, in display order."""
     shown = [_rounds(results), _reach(results), _heights(results)]
-    return [*shown, _paired(results)] if results.paired else shown
+    if results.paired:
+        shown.append(_paired(results))
+    return [*shown, _savings(results), _seeds(results)] if results.savings else shown
 
 
 def verdict(results: Results) -> list[str]:
@@ -25,10 +30,11 @@ def verdict(results: Results) -> list[str]:
     if results.span is None:
         return [f"The runs share no range of {results.cost}, so the methods cannot be compared at equal cost."]
     if not results.paired:
-        if BASELINE in results.heights:
-            return [f"There is nothing to compare {BASELINE!r} with."]
-        return [f"There is no finished run of {BASELINE!r}, so no method can be compared with it."]
-    return [*_power(results.paired), *(_sentence(paired, results) for paired in results.paired)]
+        if results.against in results.heights:
+            return [f"There is nothing to compare {results.against!r} with."]
+        return [f"There is no finished run of {results.against!r}, so no method can be compared with it."]
+    sentences = [*_power(results.paired), *(_sentence(paired, results) for paired in results.paired)]
+    return [*sentences, *(_saved(saving, results) for saving in results.savings)]
 
 
 def _rounds(results: Results) -> Table:
@@ -81,7 +87,35 @@ def _paired(results: Results) -> Table:
     notes = ["p: exact two-sided sign-flip test over seeds; corrected for the number of methods (Holm)."]
     if max(len(paired.differences) for paired in results.paired) > EXACT:
         notes = ["p: two-sided sign-flip test over seeds, random flips; corrected for the number of methods (Holm)."]
-    return Table(f"AP at equal cost, minus that of {BASELINE}", headers, rows, notes)
+    return Table(f"AP at equal cost, minus that of {results.against}", headers, rows, notes)
+
+
+def _savings(results: Results) -> Table:
+    rows = []
+    for one in results.savings:
+        by_seed = [one.ratios.get(seed) for seed in results.seeds]
+        rows.append([one.method, one.ratio, *one.interval, one.sd, _p(one.p), _p(one.corrected), *by_seed])
+    headers = ["method", "ratio", "95 % from", "to", "sd of log", "p", "p corrected", *_seed_headers(results)]
+    notes = [
+        f"{results.cost.capitalize()} needed, relative to {results.against}; geometric mean over all APs that "
+        "both runs of a seed reach. Below 1: cheaper.",
+        "p: two-sided sign-flip test of the logarithms over seeds; corrected for the number of methods (Holm).",
+    ]
+    return Table(f"Cost at equal AP, divided by that of {results.against}", headers, rows, notes)
+
+
+def _seeds(results: Results) -> Table:
+    rows, tests = [], len(results.savings)
+    for one in results.savings:
+        if one.sd is not None:
+            needed = [seeds_to_show(1 - effect, one.sd, LEVEL, tests) for effect in EFFECTS]
+            rows.append([one.method, len(one.ratios), *("-" if n is None else str(n) for n in needed)])
+    note = (
+        f"Seeds with which a true saving of that size would be significant at 5 % with a probability of "
+        f"{POWER:.0%}, given the spread between the seeds so far and {counted(tests, 'comparison', 'comparisons')}."
+    )
+    headers = ["method", "seeds so far", *(f"{effect:.0%} saved" for effect in EFFECTS)]
+    return Table("Seeds needed to show a saving", headers, rows, [note])
 
 
 def _power(paired: list[Paired]) -> list[str]:
@@ -104,9 +138,18 @@ def _sentence(paired: Paired, results: Results) -> str:
     same_sign = sum((value > 0) == (paired.mean > 0) and value != 0 for value in values)
     shown = "the difference is significant at 5 %" if paired.corrected <= LEVEL else "the difference is not significant"
     return (
-        f"{paired.method}: on average {figure(abs(paired.mean), 2)} AP {way} {BASELINE} "
+        f"{paired.method}: on average {figure(abs(paired.mean), 2)} AP {way} {results.against} "
         f"from {low} to {high} {results.cost}, {way} it in {same_sign} of {seeds}, "
         f"corrected p = {_p(paired.corrected)}: {shown}."
+    )
+
+
+def _saved(saving: Saving, results: Results) -> str:
+    part, way = abs(saving.ratio - 1), "less" if saving.ratio < 1 else "more"
+    low, high = saving.interval
+    return (
+        f"{saving.method}: at equal AP it costs {part:.0%} {way} than {results.against}, counted in {results.cost} "
+        f"(ratio {saving.ratio:.2f}, 95 % from {low:.2f} to {high:.2f}, corrected p = {_p(saving.corrected)})."
     )
 
 

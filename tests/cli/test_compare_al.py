@@ -88,6 +88,14 @@ def test_runs_can_be_compared_by_the_mean_over_classes(compare):
     assert "entropy: on average 5.00 AP above random from 100 to 300 boxes" in out
 
 
+def test_the_reference_and_the_prices_can_be_chosen(compare):
+    code, out, err = compare("--against", "entropy", "--cost", "3:1")
+    assert (code, err) == (0, "")
+    assert "AP at equal cost, minus that of entropy" in out
+    assert "random: at equal AP it costs" in out
+    assert "more than entropy, counted in money (3:1 for a frame and a box)" in out
+
+
 def test_finished_runs_are_not_repeated_and_methods_can_be_added(compare, tmp_path):
     compare(methods="random", seeds="0,1")
     before = calls_of(tmp_path)
@@ -179,6 +187,8 @@ def test_runs_of_another_config_or_other_frames_are_refused(compare, config, tmp
         ({"seeds": "1,1"}, "--seeds: got '1,1'"),
         ({"seeds": ""}, "--seeds: got ''"),
         ({"methods": "random,kecro"}, "did you mean 'kecor'"),
+        ({"more": ["--against", "entropie"]}, "--against: got 'entropie'; expected one of: random, entropy"),
+        ({"more": ["--cost", "money"]}, "--cost: got 'money'; expected boxes, frames, or prices FRAME:BOX such as 3:1"),
         ({"more": ["--metric", "Truck_3d"]}, "--metric: got 'Truck_3d'; expected one of: Car_3d, Car_bev, "),
         ({"more": ["--jobs", "0"]}, "--jobs: got 0; expected at least 1"),
         ({"more": ["--target-ap", "120"]}, "--target-ap: got 120; expected"),
