@@ -13,6 +13,7 @@ EXAMPLE = """examples:
   python tools/benchmark.py selection
   python tools/benchmark.py detector configs/kitti/second.yaml --frame training/velodyne/000010.bin --train
   python tools/benchmark.py reading configs/waymo/second_small.yaml --set data.root=data/waymo
+  python tools/benchmark.py gate configs/simulated/study.yaml --frames 60 --seeds 0 1 2 3
   python tools/benchmark.py acquisition --candidates 300 --picks 100
   python tools/benchmark.py resilience --kills 50 --damages 40
   python tools/benchmark.py selection --frames 1000 10000 158000 --arrangements per_roi --contenders float32 bfloat16
@@ -30,6 +31,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_waymo(commands.add_parser("waymo_metric", help="Waymo's metrics against the official op"))
     _add_resilience(commands.add_parser("resilience", help="runs that are killed or damaged, and resumed"))
     _add_reading(commands.add_parser("reading", help="a data set's reader beside the training step"))
+    _add_gate(commands.add_parser("gate", help="whether crowded frames train a better detector than sparse ones"))
     return parser
 
 
@@ -37,6 +39,15 @@ def _add_reading(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", type=Path, metavar="CONFIG", help="a config file")
     parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", dest="options", help="override the config")
     parser.add_argument("--frames", type=int, default=20, help="labelled training frames to use (default 20)")
+
+
+def _add_gate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("config", type=Path, metavar="CONFIG", help="a config file")
+    parser.add_argument("--set", nargs="+", default=[], metavar="KEY=VALUE", dest="options", help="override the config")
+    parser.add_argument("--frames", type=int, default=60, help="frames of a training (default 60)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2, 3], metavar="N", help="default: 0 1 2 3")
+    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/gate"), help="default: work_dirs/gate")
+    parser.add_argument("--device", default="cpu", help="cpu (default), cuda or cuda:N")
 
 
 def _add_selection(parser: argparse.ArgumentParser) -> None:
