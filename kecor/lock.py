@@ -41,6 +41,11 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def holds_nothing(folder: Path) -> bool:
+    """Whether ``folder`` is missing, or a folder with nothing in it but its lock."""
+    return not folder.exists() or (folder.is_dir() and all(path.name == LOCK for path in folder.iterdir()))
+
+
 def open_lock(folder: Path) -> IO[str]:
     """The lock file of ``folder``, open for reading and writing. A symbolic link in its place is not followed.
 

@@ -110,7 +110,7 @@ def main() -> None:
     from kecor.comparison.methods import load_base, load_methods
     from kecor.comparison.plan import plan_runs
     from kecor.comparison.results import BASELINE
-    from kecor.comparison.run import make_one, make_runs, unfinished_jobs
+    from kecor.comparison.run import check_data, make_one, make_runs, unfinished_jobs
 
     base = load_base(arguments.config, arguments.cfg_options)
     metric = checked_metric(arguments, base)
@@ -123,6 +123,8 @@ def main() -> None:
     if arguments.against not in [*known, BASELINE]:
         raise ConfigError(f"--against: got {arguments.against!r}; expected one of: {', '.join(known)}")
     plan = plan_runs(base, methods, seeds, work_dir, bool(shares))
+    if not arguments.tables:
+        check_data(plan, base, tqdm.write)
     if arguments.dry_run:
         print("\n".join(shlex.join(job.command) for job in unfinished_jobs(plan, TRAIN_AL, arguments.device)))
         return

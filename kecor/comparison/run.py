@@ -7,12 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
+from kecor.active.preflight import check_splits
 from kecor.comparison.methods import SHARED
 from kecor.comparison.plan import Plan, PlannedRun, needs_round_0
 from kecor.comparison.processes import Job, hold, run_jobs
 from kecor.comparison.results import evaluate_runs
 from kecor.comparison.rows import collect, write_rows
 from kecor.comparison.tables import tables, verdict
+from kecor.config import Config
+from kecor.datasets import build_dataset
 from kecor.errors import ConfigError, StateError
 from kecor.visualization.comparison import write_comparison, write_curves
 
@@ -40,6 +43,17 @@ def make_runs(
             f"logs: {plan.work_dir}/METHOD/seed_N.log"
         )
         return run_jobs(unfinished_jobs(plan, command, device), limit, say, [lock])
+
+
+def check_data(plan: Plan, config: Config, say: Callable[[str], None]) -> None:
+    """Check before the first run that the splits can be read and hold enough frames for ``active.initial``.
+
+    Raises:
+        ConfigError: a split has too few frames or labels. DataError: a file of a first frame is missing or faulty.
+    """
+    if any(run.state() is None for run in plan.shared.values()):
+        train_set, val_split = build_dataset(config.data, config.data.train_split), config.data.val_split
+        check_splits(config, train_set, build_dataset(config.data, val_split) if val_split else None, say)
 
 
 def unfinished_jobs(plan: Plan, command: Sequence[str], device: str) -> list[Job]:

@@ -25,7 +25,7 @@ def load_pretrained(detector: nn.Module, path: str | Path) -> None:
 
     Raises:
         CheckpointError: the file cannot be read, says that it was trained for something else (other classes, say), or
-            a name or shape does not match the detector, which then keeps its weights.
+            a name or shape does not match the detector or a value is not finite; the detector keeps its weights.
     """
     wanted = detector.state_dict()
     weights, meta = _read_weights(Path(path))
@@ -39,14 +39,20 @@ def purpose_in(module: nn.Module) -> dict[str, Any]:
 
 
 def load_weights(module: nn.Module, weights: dict[str, Tensor], path: str | Path) -> None:
-    """Load ``weights`` into ``module`` if all names and shapes match; ``path`` is named in errors.
+    """Load ``weights`` into ``module`` if all names and shapes match and all values are finite.
 
     Raises:
-        CheckpointError: lists missing and unexpected names and wrong shapes; ``module`` keeps its weights.
+        CheckpointError: names ``path`` and lists missing and unexpected names, wrong shapes and values that are not
+            finite; ``module`` keeps its weights.
     """
     wanted = module.state_dict()
     faults = [f"missing: {name}" for name in wanted if name not in weights]
     faults += [f"unexpected: {name}" for name in weights if name not in wanted]
+    faults += [
+        f"{name}: {bad} of {value.numel()} values are not finite"
+        for name, value in weights.items()
+        if (bad := int((~value.isfinite()).sum()))
+    ]
     faults += [
         f"shape of {name}: got {list(weights[name].shape)}, expected {list(value.shape)}"
         for name, value in wanted.items()

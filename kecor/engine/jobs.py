@@ -22,7 +22,7 @@ from kecor.errors import StateError
 from kecor.evaluation import build_metric
 from kecor.files import write_json, write_text
 from kecor.frame_ids import ids_in
-from kecor.lock import LOCK
+from kecor.lock import holds_nothing
 
 
 def to_stderr(line: str) -> None:
@@ -151,7 +151,7 @@ def check_unused(work_dir: Path, resume: bool) -> None:
     """
     if work_dir.exists() and not work_dir.is_dir():
         raise StateError(f"{work_dir}: is a file; choose another --work-dir")
-    if not resume and work_dir.is_dir() and any(path.name != LOCK for path in work_dir.iterdir()):
+    if not resume and not holds_nothing(work_dir):
         raise StateError(f"{work_dir}: is not empty; use --resume to continue it, or choose another --work-dir")
 
 

@@ -21,6 +21,7 @@ from kecor.datasets.kitti.images import DEFAULT_IMAGE_SIZE, SIZES_NAME
 from kecor.datasets.kitti.labels import format_objects, read_objects
 from kecor.errors import DataError
 from kecor.files import read_json, write_atomic, write_json, write_text
+from kecor.lock import holds_nothing
 from kecor.simulation.casting import open3d
 from kecor.simulation.frames import simulate
 from kecor.simulation.scenes.replay import Layouts, find_layouts
@@ -105,7 +106,7 @@ def _claim(out: Path, parameters: dict[str, Any]) -> None:
             raise DataError(
                 f"{out}: holds another simulation ({path.name} differs in {keys}); name another folder, or delete it"
             )
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif not holds_nothing(out):
         raise DataError(f"{out}: exists and is no simulated data set; name an empty or a new folder")
     else:
         write_json(path, parameters)

@@ -26,7 +26,7 @@ METHODS, SEEDS = ("random", "entropy"), (0, 1, 2)
 
 @pytest.fixture
 def config(tmp_path):
-    return write_config(tmp_path / "tiny.yaml", tiny_config(Path("somewhere")))
+    return write_config(tmp_path / "tiny.yaml", tiny_config(write_tiny_set(tmp_path / "set", 8, 2)))
 
 
 @pytest.fixture
@@ -94,6 +94,14 @@ def test_the_reference_and_the_prices_can_be_chosen(compare):
     assert "AP at equal cost, minus that of entropy" in out
     assert "random: at equal AP it costs" in out
     assert "more than entropy, counted in money (3:1 for a frame and a box)" in out
+
+
+@pytest.mark.parametrize("part", [[], ["--dry-run"], ["--only", "shared/0"]])
+def test_too_few_frames_to_begin_with_are_found_before_any_run(compare, tmp_path, part):
+    code, _, err = compare("--set", "active.initial=9", *part)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "active.initial: got 9, but the split 'train' has 8 frames, 8 of them labelled" in err
+    assert calls_of(tmp_path) == []
 
 
 def test_finished_runs_are_not_repeated_and_methods_can_be_added(compare, tmp_path):

@@ -1,3 +1,4 @@
+import os
 import sys
 from pathlib import Path
 
@@ -6,6 +7,7 @@ import pytest
 from kecor.cli.create_data import main
 from kecor.datasets.kitti.dataset import KittiDataset
 from kecor.files import read_json
+from kecor.lock import LOCK, locked
 from tests.datasets.small_set import write_set
 
 TOOL = Path(__file__).parents[2] / "tools" / "create_data.py"
@@ -81,3 +83,15 @@ def test_simulated_frames_are_a_data_set(tmp_path, tool, capsys):
     assert (len(train), len(val)) == (3, 1)
     frame = train.read(train.ids[0])
     assert len(frame.points) > 1000
+
+
+@pytest.mark.parametrize("part", [["simulated", "--frames", 1], ["waymo", "--raw", "raw"]])
+def test_a_folder_that_another_process_writes_is_refused(tool, tmp_path, capsys, part):
+    (tmp_path / "raw").mkdir()
+    words = [tmp_path / word if word == "raw" else word for word in part]
+    with locked(tmp_path / "out"):
+        assert tool(*words, "--out", tmp_path / "out") == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert f"{tmp_path / 'out'}: in use by process {os.getpid()} on " in error
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [LOCK]

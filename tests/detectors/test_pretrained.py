@@ -91,6 +91,17 @@ def test_faults_of_a_second_stage_are_named(source, target, tmp_path):
         load_pretrained(target, tmp_path / "c.pth")
 
 
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_are_named(source, target, tmp_path, bad):
+    state, before = source.state_dict(), {k: v.clone() for k, v in target.state_dict().items()}
+    state["dense_head.conv_box.bias"][2] = bad
+    torch.save({"model_state": state}, tmp_path / "c.pth")
+    count = state["dense_head.conv_box.bias"].numel()
+    with pytest.raises(CheckpointError, match=rf"dense_head\.conv_box\.bias: 1 of {count} values are not finite"):
+        load_pretrained(target, tmp_path / "c.pth")
+    assert all(torch.equal(v, before[k]) for k, v in target.state_dict().items())
+
+
 def test_only_the_first_faults_are_listed(target, tmp_path):
     torch.save({"model_state": {}}, tmp_path / "c.pth")
     with pytest.raises(CheckpointError, match=f"and {len(target.state_dict()) - 20} more"):

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from kecor.errors import ConfigError
+from kecor.lock import locked
 
 HELP = "simulate a LiDAR data set"
 EXAMPLE = "python tools/create_data.py simulated --out data/simulated --frames 400 --seed 0"
@@ -28,10 +29,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write a simulated data set and print where it is."""
-    if arguments.layout == "kitti":
-        _kitti(arguments)
-    else:
-        _drives(arguments)
+    with locked(arguments.out):
+        if arguments.layout == "kitti":
+            _kitti(arguments)
+        else:
+            _drives(arguments)
     print(f"data set: {arguments.out}")
     return 0
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from kecor.lock import locked
+
 HELP = "convert the Waymo Open Dataset, v1 (TFRecord) or v2 (Parquet)"
 EXAMPLE = "python tools/create_data.py waymo --raw data/waymo_raw --out data/waymo --interval 10"
 
@@ -30,7 +32,8 @@ def run(args: argparse.Namespace) -> int:
     from kecor.cli.create.accounts import print_account
     from kecor.datasets.waymo.convert import convert
 
-    done = convert(args.raw, args.out, args.layout, args.workers, args.interval, args.lists)
+    with locked(args.out):
+        done = convert(args.raw, args.out, args.layout, args.workers, args.interval, args.lists)
     for name, segment in done.items():
         if segment.empty:
             shown = ", ".join(map(str, segment.empty[:5])) + (", ..." if len(segment.empty) > 5 else "")

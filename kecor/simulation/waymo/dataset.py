@@ -14,6 +14,7 @@ from kecor.datasets.waymo import convert
 from kecor.datasets.waymo.write_segment import Converted
 from kecor.errors import DataError
 from kecor.files import read_json, write_json
+from kecor.lock import holds_nothing
 from kecor.progress import progress_bar
 from kecor.simulation.casting import open3d
 from kecor.simulation.waymo.drive import random_drive, simulate_frame
@@ -77,7 +78,7 @@ def _claim(out: Path, parameters: dict[str, float]) -> None:
     if path.exists():
         if read_json(path) != parameters:
             raise DataError(f"{path}: another simulation; name another folder, or delete it")
-    elif out.exists() and (not out.is_dir() or any(out.iterdir())):
+    elif not holds_nothing(out):
         raise DataError(f"{out}: exists and is no simulated data set; name an empty or a new folder")
     else:
         write_json(path, parameters)
