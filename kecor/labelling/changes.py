@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
+from kecor.geometry.pairs import pair_boxes, same_boxes
 from kecor.labelling.base import LabelledBoxes, Labels
-from kecor.structures import wrap_angle
 
 
 @dataclass
@@ -50,8 +49,8 @@ def compare_with_prelabels(before: Labels, after: Labels, tolerance: float = 1e-
 
 def _compare(before: LabelledBoxes, after: LabelledBoxes, tolerance: float) -> FrameChanges:
     same_name = before.names[:, None] == after.names[None, :]
-    same_box = _same_box(before.boxes, after.boxes, tolerance)
-    pairs = _pairs(before.boxes, after.boxes, same_name, same_name & same_box)
+    same_box = same_boxes(before.boxes, after.boxes, tolerance)
+    pairs = pair_boxes(before.boxes, after.boxes, same_name, same_name & same_box)
     rows, columns = pairs.T
     same_name, same_box = same_name[rows, columns], same_box[rows, columns]
     return FrameChanges(
@@ -61,20 +60,3 @@ def _compare(before: LabelledBoxes, after: LabelledBoxes, tolerance: float) -> F
         added=np.setdiff1d(np.arange(len(after)), columns),
         deleted=np.setdiff1d(np.arange(len(before)), rows),
     )
-
-
-def _same_box(before: np.ndarray, after: np.ndarray, tolerance: float) -> np.ndarray:
-    """(B, A) whether two boxes differ by no more than rounding does."""
-    difference = after[None] - before[:, None]
-    difference[..., 6] = wrap_angle(difference[..., 6])
-    return (np.abs(difference) <= tolerance + 1e-9).all(2)
-
-
-def _pairs(before: np.ndarray, after: np.ndarray, same_name: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    """(K, 2) rows of boxes that are one object: kept ones first, then the nearest; at one place, the same class."""
-    distance = np.linalg.norm(before[:, None, :3] - after[None, :, :3], axis=2)
-    far = distance > np.hypot(before[:, 3], before[:, 4])[:, None] / 2
-    cost = np.where(far, 1e3, distance + np.where(same_name, 0, 0.01))
-    rows, columns = linear_sum_assignment(np.where(kept, -1e9, cost))
-    near = ~far[rows, columns] | kept[rows, columns]
-    return np.stack([rows[near], columns[near]], 1)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 from kecor import run_dir
 from kecor.active.annotators.bring_in import Returned, bring_in, delivery_folder
-from kecor.active.annotators.confidence import as_labels, score_thresholds
 from kecor.active.annotators.hand_out import hand_out, read_handed_out
 from kecor.active.annotators.outcome import write_outcome
 from kecor.active.annotators.stored_labels import StoredLabels
 from kecor.active.run import Run
+from kecor.evaluation.confidence import score_thresholds
 from kecor.labelling.base import LabelledBoxes, Labels
-from kecor.structures import FrameSet
+from kecor.structures import Detections, FrameSet
 
 NAMED = 50
 """Missing frames that a message names."""
@@ -34,18 +37,21 @@ def hand_out_frames(al: Run, store: StoredLabels, folder: Path, ids: list[str], 
 def prelabels_of(al: Run, ids: list[str], pool: FrameSet, labelled: FrameSet) -> Labels:
     """Detections in ``ids`` that are correct with a probability of at least ``oracle.min_confidence``."""
     classes = al.config.data.classes
-    truth = []
-    for frame_id in labelled.ids.tolist():
-        boxes, names = al.oracle.read_labels(frame_id)
-        truth.append(LabelledBoxes(names, boxes.astype("f8")))
+    truth = [al.oracle.read_labels(frame_id) for frame_id in labelled.ids.tolist()]
     thresholds = score_thresholds(labelled.detections, truth, classes, al.config.oracle.min_confidence)
     found = dict(zip(pool.ids.tolist(), pool.detections))
     prelabels = {}
     for frame_id in ids:
-        labels = as_labels(found[frame_id], classes)
         kept = found[frame_id].scores >= thresholds[found[frame_id].labels]
+        labels = as_labels(found[frame_id], classes)
         prelabels[frame_id] = LabelledBoxes(labels.names[kept], labels.boxes[kept])
     return prelabels
+
+
+def as_labels(found: Detections, classes: Sequence[str]) -> LabelledBoxes:
+    """Detections as boxes with class names."""
+    names = np.array([classes[label] for label in found.labels], dtype=str)
+    return LabelledBoxes(names, np.asarray(found.boxes, np.float64).reshape(-1, 7))
 
 
 def collect_labels(al: Run, store: StoredLabels, folder: Path) -> list[str] | None:

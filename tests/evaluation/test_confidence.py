@@ -1,11 +1,10 @@
-"""Pre-labels are the detections that are probably right: isotonic fit against SciPy's, thresholds on known scores."""
+"""Shown are the detections that are probably right: isotonic fit against SciPy's, thresholds on known scores."""
 
 import numpy as np
 import pytest
 from scipy.optimize import isotonic_regression
 
-from kecor.active.annotators.confidence import isotonic, score_thresholds
-from kecor.labelling.base import LabelledBoxes
+from kecor.evaluation.confidence import isotonic, score_thresholds
 from kecor.structures import Detections
 
 
@@ -22,7 +21,7 @@ def frame(scores, right, label=0):
     boxes = np.array([[20.0 * i, 0, 0, 4, 2, 1.5, 0] for i in range(len(scores))])
     truth = boxes[np.asarray(right, bool)] + [0.1, 0, 0, 0, 0, 0, 0]
     names = np.full(len(truth), "Car" if label == 0 else "Van")
-    return Detections(boxes, np.asarray(scores), np.full(len(scores), label)), LabelledBoxes(names, truth)
+    return Detections(boxes, np.asarray(scores), np.full(len(scores), label)), (truth, names)
 
 
 def test_the_threshold_is_where_enough_detections_are_right():

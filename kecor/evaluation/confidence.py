@@ -1,4 +1,4 @@
-"""Which detections are worth showing to annotators: those that are likely to be kept or moved, not deleted."""
+"""Which detections are worth showing to people: those that are correct with a given probability."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from kecor.labelling.base import LabelledBoxes
-from kecor.labelling.changes import compare_with_prelabels
+from kecor.geometry.pairs import pair_boxes, same_boxes
 from kecor.structures import Detections
 
 ENOUGH = 20
 """Detections of a class in labelled frames from which its scores are calibrated."""
-
-
-def as_labels(found: Detections, classes: Sequence[str]) -> LabelledBoxes:
-    """Detections as boxes with class names."""
-    names = np.array([classes[label] for label in found.labels], dtype=str)
-    return LabelledBoxes(names, np.asarray(found.boxes, np.float64).reshape(-1, 7))
+TOLERANCE = 1e-4
+"""Metres and radians by which the same box may differ."""
 
 
 def score_thresholds(
-    detections: Sequence[Detections], truth: Sequence[LabelledBoxes], classes: Sequence[str], confidence: float
+    detections: Sequence[Detections],
+    truth: Sequence[tuple[np.ndarray, np.ndarray]],
+    classes: Sequence[str],
+    confidence: float,
 ) -> np.ndarray:
     """(C,) score from which a detection of each class is correct with a probability of at least ``confidence``.
 
@@ -31,11 +29,11 @@ def score_thresholds(
 
     Args:
         detections: of labelled frames.
-        truth: their true boxes.
+        truth: their true boxes (M, 7) and class names (M,).
         classes: names of the labels 0 to C - 1.
         confidence: from 0 to 1.
     """
-    correct = [_correct(as_labels(found, classes), boxes) for found, boxes in zip(detections, truth)]
+    correct = [_correct(found, boxes, names, classes) for found, (boxes, names) in zip(detections, truth)]
     labels = np.concatenate([np.zeros(0, np.int64), *(found.labels for found in detections)])
     scores = np.concatenate([np.zeros(0), *(found.scores for found in detections)])
     hits = np.concatenate([np.zeros(0, bool), *correct])
@@ -47,10 +45,13 @@ def score_thresholds(
     return thresholds
 
 
-def _correct(found: LabelledBoxes, truth: LabelledBoxes) -> np.ndarray:
+def _correct(found: Detections, boxes: np.ndarray, names: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     """(K,) whether each detection is paired with a true box."""
-    correct = np.ones(len(found), bool)
-    correct[compare_with_prelabels({"": found}, {"": truth})[""].deleted] = False
+    predicted, true = (np.asarray(rows, np.float64).reshape(-1, 7) for rows in (found.boxes, boxes))
+    same_name = np.array(classes)[np.asarray(found.labels, int)][:, None] == np.asarray(names)[None, :]
+    pairs = pair_boxes(predicted, true, same_name, same_name & same_boxes(predicted, true, TOLERANCE))
+    correct = np.zeros(len(found), bool)
+    correct[pairs[:, 0]] = True
     return correct
 
 
