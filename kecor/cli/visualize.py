@@ -11,7 +11,7 @@ from kecor.cli.guard import command_parser, main_guard, output_file, writing
 from kecor.errors import KecorError
 
 if TYPE_CHECKING:
-    from kecor.datasets.base import Dataset
+    from kecor.active.annotators.stored_labels import StoredLabels
 
 EXAMPLE = """examples:
   python tools/visualize.py frame --root data/kitti --id 000007 --detections results/000007.txt --out 000007.png
@@ -61,7 +61,7 @@ def rewrite(arguments: argparse.Namespace) -> Path:
     return update_report(arguments.work_dir, labelled_frames(arguments.work_dir))
 
 
-def labelled_frames(work_dir: Path) -> Dataset | None:
+def labelled_frames(work_dir: Path) -> StoredLabels | None:
     """The training split of a run with the labels that annotators returned; None, and a note, where it is not there."""
     from kecor import run_dir
     from kecor.active.annotators.stored_labels import StoredLabels

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import base64
+import gzip
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
+
+from plotly.offline import get_plotlyjs
 
 DASH = "–"  # noqa: RUF001
 STYLE = Path(__file__).with_name("page.css")
@@ -104,6 +107,12 @@ def definitions(pairs: Sequence[tuple[str, str]]) -> str:
 def paragraph(text: str, kind: str = "") -> str:
     """A paragraph of text, of a class of the style sheet."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
+
+
+def plotly_script() -> str:
+    """plotly.js for the 3D views, compressed, in an element that runs nothing until page.js unpacks it."""
+    data = base64.b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode("ascii")
+    return f'<script type="text/plain" id="plotly">{data}</script>'
 
 
 def _numeric(text: str) -> bool:

@@ -78,9 +78,9 @@
     const marker = { size: 1.2, color: z, colorscale: "Viridis", cmin: -3, cmax: 2 };
     const traces = [
       { type: "scatter3d", mode: "markers", name: "points", x, y, z, marker, hoverinfo: "skip" },
-      boxTrace("true boxes", view.true, { color: "#d55e00", width: 6 }),
-      boxTrace("predicted boxes", view.predicted, { color: "#0072b2", width: 3 }),
     ];
+    if (view.true) traces.push(boxTrace("true boxes", view.true, { color: "#d55e00", width: 6 })); // else not labelled
+    traces.push(boxTrace("predicted boxes", view.predicted, { color: "#0072b2", width: 3 }));
     if (view.prelabels) traces.push(boxTrace("pre-labels", view.prelabels, { color: "#cc79a7", width: 3, dash: "dash" }));
     const axis = (text) => ({ title: { text }, color: ink, showbackground: false });
     const layout = {

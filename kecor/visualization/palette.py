@@ -7,6 +7,8 @@ from collections.abc import Sequence
 INK = "#222222"
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 MARKERS = ("o", "s", "^", "D", "v", "P")
+VIEW_COLOURS = {"true boxes": COLOURS[1], "predicted boxes": COLOURS[0], "pre-labels": COLOURS[3]}
+"""Colours of the boxes in the 3D views, as in page.js."""
 
 
 def class_colours(classes: Sequence[str]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""What the report shows of each bought pick, in the folder of its round: a bird's-eye picture and the sweep in 3D."""
+"""What the report shows of each pick, in the folder of its round: a bird's-eye picture and the sweep in 3D."""
 
 from __future__ import annotations
 
@@ -16,46 +16,61 @@ from kecor.files import read_bytes, read_json, write_atomic
 from kecor.frame_sets.files import read_frames
 from kecor.structures import Boxes, Detections, Frame
 from kecor.visualization.bird_eye import write_pick
+from kecor.visualization.confidence import read_confidence, write_confidence
 from kecor.visualization.frame_map import read_map
 from kecor.visualization.run_folder import RoundRecord, RunRecord
 
-CONFIDENCE = 0.3
-"""Score from which predicted boxes are drawn."""
 MAX_POINTS = 16_000
 """Points of a sweep that are kept."""
 MAX_BYTES = 1 << 24
 
 
-class LabelledFrames(Protocol):
-    """Reads bought frames with their labels; data sets and oracles do."""
+class Frames(Protocol):
+    """Reads bought frames with their labels, and any frame without; oracles do."""
 
     def read(self, frame_id: str) -> Frame: ...
 
     def read_labels(self, frame_id: str) -> tuple[Boxes, np.ndarray]: ...
 
+    def read_unlabelled(self, frame_id: str) -> Frame: ...
 
-def write_views(run: RunRecord, frames: LabelledFrames) -> None:
-    """Draw each bought pick and neighbour that has no view yet, or whose labels were corrected since.
+
+def write_views(run: RunRecord, frames: Frames) -> None:
+    """Draw each pick and neighbour that has no view yet, or whose labels came or were corrected since.
 
     Raises:
         DataError: a frame, its labels or what the detector found in it cannot be read.
     """
+    places = shown_in(run)
     for record in [*run.rounds, first_frames(run)]:
-        stale = {}
-        for frame_id in bought(record):
-            view = read_view(record, frame_id)
-            if view is None or view["true"] != _rows(*frames.read_labels(frame_id)):
-                stale[frame_id] = frames.read
-        if stale:
-            found, prelabels = _found(record), _prelabels(record)
-            for frame_id, read in stale.items():
-                _write(record, read(frame_id), found.get(frame_id), prelabels, run.config["data"]["classes"])
+        ids = [i for i in (record.selection or {}).get("ids") or [] if places[i] == record.number]
+        confidence, paid = read_confidence(record), set(bought(record))
+        stale = [i for i in ids if confidence is None or _is_stale(record, i, frames if i in paid else None)]
+        if not stale:
+            continue
+        confidence = confidence or write_confidence(record, run, frames)
+        found, prelabels = _found(record), _prelabels(record)
+        for frame_id in stale:
+            frame = frames.read(frame_id) if frame_id in paid else frames.read_unlabelled(frame_id)
+            shown = confidence.shown(found[frame_id]) if frame_id in found else None
+            _write(record, frame, frame_id in paid, shown, prelabels, run.config["data"]["classes"])
+
+
+def _is_stale(record: RoundRecord, frame_id: str, labels: Frames | None) -> bool:
+    view = read_view(record, frame_id)
+    return view is None or view["true"] != (None if labels is None else _rows(*labels.read_labels(frame_id)))
 
 
 def bought(record: RoundRecord) -> list[str]:
     """Ids of the picks of a round whose labels were bought, in pick order."""
     selection = record.selection or {}
     return [i for i, boxes in zip(selection.get("ids") or [], selection.get("true_boxes") or []) if boxes is not None]
+
+
+def shown_in(run: RunRecord) -> dict[str, int]:
+    """Frame -> the round that shows it: of those that picked it the last; -1 for frames of the start."""
+    places = dict.fromkeys((first_frames(run).selection or {})["ids"], -1)
+    return places | {i: record.number for record in run.rounds for i in (record.selection or {}).get("ids") or []}
 
 
 def first_frames(run: RunRecord) -> RoundRecord:
@@ -80,8 +95,9 @@ def view_path(record: RoundRecord, frame_id: str) -> Path:
 def read_view(record: RoundRecord, frame_id: str) -> dict[str, Any] | None:
     """The view of a pick; None where there is none.
 
-    ``points``: three lists x, y, z in centimetres. ``true``, ``predicted`` and, where annotators began with some,
-    ``prelabels``: lists of ``[class, x, y, z, dx, dy, dz, heading]``, predicted ones with their score behind.
+    ``points``: three lists x, y, z in centimetres. ``true`` (None for a frame that is not labelled), ``predicted``
+    and, where annotators began with some, ``prelabels``: lists of ``[class, x, y, z, dx, dy, dz, heading]``, predicted
+    ones with their score behind.
 
     Raises:
         DataError: the file is damaged.
@@ -104,12 +120,16 @@ def thin(points: np.ndarray, most: int = MAX_POINTS) -> np.ndarray:
 
 
 def _write(
-    record: RoundRecord, frame: Frame, found: Detections | None, prelabels: dict[str, Any], classes: list[str]
+    record: RoundRecord,
+    frame: Frame,
+    labelled: bool,
+    shown: Detections | None,
+    prelabels: dict[str, Any],
+    classes: list[str],
 ) -> None:
-    shown = None if found is None else _confident(found)
     own = prelabels.get(frame.frame_id)
     view = {
-        "true": _rows(frame.boxes, frame.names),
+        "true": _rows(frame.boxes, frame.names) if labelled else None,
         "predicted": [] if shown is None else _rows(shown.boxes, np.array(classes)[shown.labels], shown.scores),
         "prelabels": None if own is None else _rows([item["box"] for item in own], [item["name"] for item in own]),
         "points": np.rint(100 * thin(frame.points).astype(float)).astype(int).T.tolist(),
@@ -117,11 +137,6 @@ def _write(
     text = json.dumps(view, separators=(",", ":")).encode()
     write_pick(picture_path(record, frame.frame_id), frame, shown, classes)
     write_atomic(view_path(record, frame.frame_id), lambda stream: stream.write(gzip.compress(text, mtime=0)))
-
-
-def _confident(found: Detections) -> Detections:
-    sure = np.asarray(found.scores) >= CONFIDENCE
-    return Detections(np.asarray(found.boxes)[sure], np.asarray(found.scores)[sure], np.asarray(found.labels)[sure])
 
 
 def _rows(boxes: Any, names: Iterable[Any], scores: np.ndarray | None = None) -> list[list[Any]]:

@@ -13,8 +13,7 @@ from kecor.visualization import html
 from kecor.visualization.curves import write_curve
 from kecor.visualization.frame_map import write_map
 from kecor.visualization.kernel_plots import kernel_rounds, write_kernel
-from kecor.visualization.pick_views import LabelledFrames, bought, first_frames, read_view, write_views
-from kecor.visualization.plotly_script import plotly_script
+from kecor.visualization.pick_views import Frames, first_frames, read_view, shown_in, write_views
 from kecor.visualization.report_picks import first_frames_part
 from kecor.visualization.report_rounds import round_section
 from kecor.visualization.run_folder import RunRecord, number, read_run
@@ -33,15 +32,16 @@ FILES = [
     (f"{run_dir.ROUNDS}/{run_dir.MAP}", "where all frames lie on the map"),
     (f"{run_dir.ROUNDS}/{run_dir.ANNOTATORS}", "what the annotators changed"),
     (f"{run_dir.ROUNDS}/{run_dir.PICKS}", "pictures of these frames and their sweeps in 3D"),
+    (f"{run_dir.ROUNDS}/{run_dir.CONFIDENCE}", "scores from which predicted boxes are drawn in them"),
 ]
 
 
-def update_report(work_dir: str | Path, frames: LabelledFrames | None = None) -> Path:
+def update_report(work_dir: str | Path, frames: Frames | None = None) -> Path:
     """Write ``curve.png``, ``report.html`` and, where a kernel chose, ``kernel.png`` from what a run has left so far.
 
     Args:
         work_dir: folder of the run.
-        frames: reads bought frames, to draw picks that have no picture yet; without it they go without one.
+        frames: reads frames, to draw picks that have no picture yet; without it they go without one.
 
     Returns:
         The path of the page.
@@ -63,10 +63,11 @@ def _body(run: RunRecord) -> list[str]:
     curve = run.folder / run_dir.CURVE
     write_curve(run.rows, curve, run.classes, run.metric.panels)
     first = first_frames(run)
-    drawn = {i for record in [*run.rounds, first] for i in bought(record) if read_view(record, i) is not None}
+    records = {record.number: record for record in [*run.rounds, first]}
+    drawn = {i: number for i, number in shown_in(run).items() if read_view(records[number], i) is not None}
     kernel = _kernel(run)
     rounds = [(f"round-{record.number}", f"Round {record.number}") for record in run.rounds]
-    pictures = first_frames_part(first, drawn)
+    pictures = first_frames_part(first, run, drawn)
     start = [html.section("start", "Nearest frames of the start", pictures)] if pictures else []
     links = [
         ("curve", "Curve"),
@@ -90,7 +91,7 @@ def _body(run: RunRecord) -> list[str]:
         html.section("rounds", "All rounds in numbers", [_rounds_table(run)]),
         html.section("meaning", "What the numbers mean", [html.definitions([*GLOSSARY, *run.metric.glossary])]),
         html.section("files", "Files", [_files(run)]),
-        *([plotly_script()] if drawn else []),
+        *([html.plotly_script()] if drawn else []),
     ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Mapping
 from html import escape
 from typing import Any
 
@@ -13,21 +13,24 @@ import numpy as np
 from kecor import run_dir
 from kecor.files import read_json
 from kecor.visualization import html
+from kecor.visualization.confidence import read_confidence
 from kecor.visualization.frame_map import map_figure, read_map
-from kecor.visualization.pick_views import CONFIDENCE, bought, picture_path, read_view, view_path
-from kecor.visualization.run_folder import RoundRecord
+from kecor.visualization.palette import VIEW_COLOURS, class_colours
+from kecor.visualization.pick_views import bought, picture_path, read_view, view_path
+from kecor.visualization.run_folder import RoundRecord, RunRecord
 from kecor.visualization.wording import figure, whole
 
 CHANGES = {"kept": "#009e73", "moved": "#56b4e9", "renamed": "#e69f00", "deleted": "#d55e00", "added": "#0072b2"}
 """What annotators do with boxes, and its colour."""
 
 
-def picks_part(record: RoundRecord, drawn: Collection[str]) -> list[str]:
+def picks_part(record: RoundRecord, run: RunRecord, drawn: Mapping[str, int]) -> list[str]:
     """HTML of the picks of a round.
 
     Args:
         record: a round with a selection.
-        drawn: all frames of the run that have a picture, for links.
+        run: the run it belongs to.
+        drawn: frames of the run that have a picture -> the round that shows it.
     """
     selection = record.selection or {}
     place = read_map(record)
@@ -39,12 +42,11 @@ def picks_part(record: RoundRecord, drawn: Collection[str]) -> list[str]:
             columns[kind.capitalize()] = [changes["frames"].get(i, {}).get(kind) for i in selection["ids"]]
     parts = _pictures(record, columns, nearest, drawn)
     if parts:
-        note = (
-            "Seen from above, the sensor at the triangle: filled boxes are true, dashed ones predicted before the "
-            f"frame was labelled, with a score of at least {CONFIDENCE:g}. Counts of predicted boxes in the table "
-            "take in every score."
-        )
-        parts.insert(0, html.paragraph(note, "note"))
+        parts = [
+            _note(record),
+            legend(run.config["data"]["classes"], (record.folder / run_dir.HANDED_OUT).is_file()),
+            *parts,
+        ]
     if place:
         parts += ["<h3>Where the picks lie</h3>", map_figure(place, record.number)]
     if changes:
@@ -55,9 +57,43 @@ def picks_part(record: RoundRecord, drawn: Collection[str]) -> list[str]:
     return parts
 
 
-def first_frames_part(record: RoundRecord, drawn: Collection[str]) -> list[str]:
+def first_frames_part(record: RoundRecord, run: RunRecord, drawn: Mapping[str, int]) -> list[str]:
     """HTML of frames that were labelled at the start, for those who look up a pick's neighbour."""
-    return _pictures(record, _columns(record.selection or {}, {}), {}, drawn)
+    pictures = _pictures(record, _columns(record.selection or {}, {}), {}, drawn)
+    return [legend(run.config["data"]["classes"], False), *pictures] if pictures else []
+
+
+def legend(classes: list[str], prelabels: bool) -> str:
+    """HTML that says what colours and lines mean, in the pictures and in the 3D views."""
+    colours = "".join(_key("fill", colour, name) for name, colour in class_colours(classes).items())
+    lines = _key("fill", "currentColor", "true box") + _key(
+        "dashed", "currentColor", "predicted box (fainter: less sure)"
+    )
+    views = "".join(
+        _key("dash" if name == "pre-labels" else "line", colour, name)
+        for name, colour in VIEW_COLOURS.items()
+        if prelabels or name != "pre-labels"
+    )
+    return (
+        f'<ul class="legend" aria-label="Legend of the pictures"><li>Picture:</li>{colours}{lines}</ul>'
+        f'<ul class="legend" aria-label="Legend of the 3D views"><li>3D view:</li>{views}'
+        "<li>the class shows when you point at a box</li></ul>"
+    )
+
+
+def _key(kind: str, colour: str, text: str) -> str:
+    return f'<li><span class="swatch {kind}" style="color:{colour}"></span>{escape(text)}</li>'
+
+
+def _note(record: RoundRecord) -> str:
+    """Which boxes the pictures show."""
+    confidence = read_confidence(record)
+    sure = f"those {confidence.caption()}" if confidence else "the confident ones"
+    return html.paragraph(
+        "Each sweep seen from above, with the sensor at the triangle. Predicted boxes are from before the frame was "
+        f"labelled; shown are {sure}. Counts of predicted boxes in the table include every score.",
+        "note",
+    )
 
 
 def _columns(selection: dict[str, Any], nearest: dict[str, str]) -> dict[str, list[Any]]:
@@ -85,23 +121,24 @@ def _gain_terms(selection: dict[str, Any]) -> list[list[float]]:
 
 
 def _pictures(
-    record: RoundRecord, columns: dict[str, list[Any]], nearest: dict[str, str], drawn: Collection[str]
+    record: RoundRecord, columns: dict[str, list[Any]], nearest: dict[str, str], drawn: Mapping[str, int]
 ) -> list[str]:
     figures = []
-    shown = set(bought(record)) & set(drawn)
     for row in range(len(columns["Frame"])):
         values = {title: cells[row] for title, cells in columns.items()}
-        if values["Frame"] in shown:
+        if drawn.get(values["Frame"]) == record.number:
             figures.append(_picture(record, values, nearest.get(values["Frame"]), drawn))
     if not figures:
         return []
     return [f'<div class="picks">{"".join(figures)}</div>']
 
 
-def _picture(record: RoundRecord, values: dict[str, Any], nearest: str | None, drawn: Collection[str]) -> str:
+def _picture(record: RoundRecord, values: dict[str, Any], nearest: str | None, drawn: Mapping[str, int]) -> str:
     frame_id = values["Frame"]
     view = read_view(record, frame_id) or {}
     true, predicted = (_by_class(view.get(kind) or []) for kind in ("true", "predicted"))
+    if frame_id not in bought(record):
+        true = "not labelled yet"
     text = f"Frame {frame_id} from above; true boxes: {true}; predicted: {predicted}"
     title = f"{values['Pick']}. {escape(frame_id)}" if record.number >= 0 else escape(frame_id)
     why = f"gain {values['Gain']}" if values["Gain"] else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,8 @@ from kecor.visualization.run_folder import RoundRecord, RunRecord, number
 from kecor.visualization.wording import counted, figure, info_rows
 
 
-def round_section(record: RoundRecord, run: RunRecord, drawn: Collection[str] = ()) -> str:
-    """HTML of one round; ``drawn`` are the frames of the run that have a picture."""
+def round_section(record: RoundRecord, run: RunRecord, drawn: Mapping[str, int]) -> str:
+    """HTML of one round; ``drawn``: frames of the run that have a picture -> the round that shows it."""
     trained = f"{counted(record.row['frames'], 'frame', 'frames')}, {counted(record.row['boxes'], 'box', 'boxes')}"
     parts = [html.paragraph(f"The detector was trained on {trained}.")]
     if record.selection is None:
@@ -23,7 +23,7 @@ def round_section(record: RoundRecord, run: RunRecord, drawn: Collection[str] = 
             html.paragraph("No frames were picked with it: the run ends here, or has come no further.", "note")
         )
     else:
-        parts += [_sentence(record.selection, _true_total(record, run)), *picks_part(record, drawn)]
+        parts += [_sentence(record.selection, _true_total(record, run)), *picks_part(record, run, drawn)]
         if record.selection.get("info"):
             rows = info_rows(record.selection["info"], record.selection.get("terms") or {})
             parts += ["<h3>Why these</h3>", html.table(["Number", "Value", "Meaning"], rows)]

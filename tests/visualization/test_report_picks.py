@@ -1,8 +1,10 @@
 """Every pick in the report: picture, 3D view, reasons, neighbours, and what annotators changed."""
 
 import base64
+import dataclasses
 import gzip
 import json
+import re
 import shutil
 
 import numpy as np
@@ -10,10 +12,12 @@ import pytest
 
 from kecor.errors import DataError
 from kecor.visualization.frame_map import principal_plane
+from kecor.visualization.html import SCRIPT
+from kecor.visualization.palette import VIEW_COLOURS, class_colours
 from kecor.visualization.pick_views import MAX_POINTS, read_view, thin
 from kecor.visualization.report import update_report
 from kecor.visualization.run_folder import read_run
-from tests.visualization.fake_run import FakeFrames, fake_frame, write_run
+from tests.visualization.fake_run import CLASSES, FakeFrames, fake_frame, write_run
 from tests.visualization.test_report import Page, images
 
 
@@ -130,6 +134,64 @@ def test_sweeps_are_thinned_evenly():
     assert few[-1, 0] == 49_999
     assert set(np.diff(few[100:, 0])) == {3.0, 4.0}
     assert len(thin(points[:10])) == 9
+
+
+def test_picks_at_the_annotators_are_drawn_without_their_labels(folder, tmp_path):
+    folder = shutil.copytree(folder, tmp_path / "run")
+    path, picks = folder / "round_00/selection.json", folder / "round_00/picks"
+    record = json.loads(path.read_text())
+    record["true_boxes"][1] = None
+    path.write_text(json.dumps(record | {"true_boxes": [*record["true_boxes"][:5], *[None] * 15]}))
+    picture = (picks / "000007.png").read_bytes()
+
+    class Frames(FakeFrames):
+        def read(self, frame_id):
+            assert not may_not or int(frame_id) in (0, 2, 3, 4) or frame_id[0] == "9", "its labels are not there"
+            return fake_frame(frame_id, int(frame_id) % 4, int(frame_id))[0]
+
+        def read_unlabelled(self, frame_id):
+            frame = fake_frame(frame_id, 1, int(frame_id))[0]
+            return dataclasses.replace(frame, boxes=np.zeros((0, 7), np.float32), names=np.zeros(0, "<U1"))
+
+    may_not = True
+    page = Page(update_report(folder, Frames()).read_text())
+    assert len(images(page)) == 26
+    assert page.text.count("true: not labelled yet") == 16
+    view = read_view(read_run(folder).rounds[0], "000007")
+    assert view["true"] is None
+    assert view["predicted"]
+    assert (picks / "000007.png").read_bytes() != picture, "true boxes are gone from the picture"
+    may_not = False
+    path.write_text(json.dumps(record))
+    page = Page(update_report(folder, Frames()).read_text())
+    assert page.text.count("true: not labelled yet") == 1
+    assert (picks / "000007.png").read_bytes() == picture
+
+
+def test_a_frame_that_is_picked_twice_is_shown_once(folder, tmp_path):
+    folder = shutil.copytree(folder, tmp_path / "run")
+    record = json.loads((folder / "round_00/selection.json").read_text())
+    first = record | {"true_boxes": [None, *record["true_boxes"][1:]]}
+    (folder / "round_00/selection.json").write_text(json.dumps(first))
+    again = {"ids": ["000000"], "method": "kecor", "true_boxes": [0]}
+    (folder / "round_01/selection.json").write_text(json.dumps(again))
+    text = update_report(folder, FakeFrames()).read_text()
+    assert text.count('id="pick-000000"') == 1
+    assert text.index('id="round-1"') < text.index('id="pick-000000"')
+
+
+def test_the_legend_names_every_colour(folder, page):
+    text = (folder / "report.html").read_text()
+    script = SCRIPT.read_text()
+    start = text.index("Legend of the pictures")
+    shown = text[start : text.index("</ul>", text.index("Legend of the 3D views"))]
+    for name, colour in (class_colours(CLASSES) | VIEW_COLOURS).items():
+        assert re.search(f'style="color:{colour}"></span>{name}</li>', shown), name
+    for name, colour in VIEW_COLOURS.items():
+        assert f'boxTrace("{name}"' in script
+        assert colour.lower() in re.search(f'boxTrace\\("{name}".*', script)[0]
+    assert ">true box<" in shown
+    assert ">predicted box (fainter: less sure)<" in shown
 
 
 def test_only_frames_with_corrected_labels_are_drawn_again(folder, tmp_path):

@@ -72,6 +72,10 @@ class StoredLabels:
         boxes, names = self.read_labels(frame_id)
         return dataclasses.replace(self.dataset.read(frame_id, labels=False), boxes=boxes, names=names)
 
+    def read_unlabelled(self, frame_id: str) -> Frame:
+        """A frame without its labels."""
+        return self.dataset.read(frame_id, labels=False)
+
     def sequence(self, frame_id: str) -> str | None:
         """The drive of a frame."""
         return self.dataset.sequence(frame_id)
