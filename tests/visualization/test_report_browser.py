@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from kecor.visualization import html
 from kecor.visualization.report import update_report
 
 BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
@@ -17,9 +18,10 @@ addEventListener("error", (event) => faults.push(String(event.message)));
 addEventListener("unhandledrejection", (event) => faults.push(String(event.reason)));
 console.error = (...words) => faults.push(words.join(" "));
 </script>"""
-PLAY = """<script>(async () => {
-const page = document.documentElement, spare = () => page.clientWidth - page.scrollWidth;
+MEASURE = """const page = document.documentElement, spare = () => page.clientWidth - page.scrollWidth;
 const found = { width: innerWidth, spare: spare() };
+"""
+PLAY = """
 const table = [...document.querySelectorAll("table")].find((t) => t.caption?.textContent === "Picks of round 0");
 const header = [...table.querySelectorAll("th")].find((h) => h.textContent === "Predicted boxes");
 const column = () => [...table.tBodies[0].rows].map((row) => row.cells[header.cellIndex].textContent);
@@ -49,6 +51,9 @@ found.spareOpen = spare();
 found.expanded = button.ariaExpanded;
 button.click();
 found.closed = [button.ariaExpanded, place.hidden];
+"""
+SCRIPT = """<script>(async () => {
+MEASURE PLAY
 return found;
 })().catch((error) => ({ error: String(error) })).then((found) =>
   fetch("ADDRESS", { method: "POST", mode: "no-cors", body: JSON.stringify({ ...found, faults }) }));</script>"""
@@ -84,22 +89,32 @@ def report(drawn_run, tmp_path_factory):
     return update_report(folder).read_text()
 
 
-@pytest.fixture(scope="module", params=[390, 1400])
-def found(request, report, tmp_path_factory):
+def visit(page, width, folder, play=""):
     """What a reader with a page of that width meets; in a frame, as a window cannot be as narrow as a phone."""
-    folder = tmp_path_factory.mktemp("page")
     with Receiver() as receiver:
-        play = PLAY.replace("ADDRESS", f"http://127.0.0.1:{receiver.server_port}")
-        watched = report.replace("<head>", f"<head>{WATCH}", 1).replace("</body>", f"{play}</body>")
+        script = SCRIPT.replace("ADDRESS", f"http://127.0.0.1:{receiver.server_port}")
+        script = script.replace("MEASURE", MEASURE).replace("PLAY", play)
+        watched = page.replace("<head>", f"<head>{WATCH}", 1).replace("</body>", f"{script}</body>")
         (folder / "watched.html").write_text(watched)
-        (folder / "frame.html").write_text(FRAME.replace("WIDTH", str(request.param)))
+        (folder / "frame.html").write_text(FRAME.replace("WIDTH", str(width)))
         options = "--headless --no-sandbox --enable-unsafe-swiftshader --no-first-run --window-size=1500,950"
         command = [BROWSER, *options.split(), f"--user-data-dir={folder}/profile", f"{folder}/frame.html"]
         with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as browser:
             receiver.handle_request()
             browser.terminate()
     assert receiver.received, "the page has not answered"
-    return request.param, receiver.received[0]
+    return receiver.received[0]
+
+
+def fits(of_page, width):
+    """Whether nothing sticks out of a page that wide, so that it does not scroll sideways."""
+    return (of_page["width"], of_page["spare"]) == (width, 0)
+
+
+@pytest.fixture(scope="module", params=[390, 1400])
+def found(request, report, tmp_path_factory):
+    """The width of the page and what its reader meets."""
+    return request.param, visit(report, request.param, tmp_path_factory.mktemp("page"), PLAY)
 
 
 def test_nothing_fails(found):
@@ -109,7 +124,24 @@ def test_nothing_fails(found):
 
 def test_nothing_widens_the_page(found):
     width, of_page = found
-    assert (of_page["width"], of_page["spare"], of_page["spareOpen"]) == (width, 0, 0)
+    assert fits(of_page, width)
+    assert of_page["spareOpen"] == 0, "with a 3D view"
+
+
+LONG = "long" * 500
+WIDE = {
+    "a value": f'<p style="overflow-wrap: normal">{LONG}</p>',
+    "a table": f"<table><tr><td>{LONG}</td></tr></table>",
+    "a figure": '<div style="width: 1500px">figure</div>',
+}
+
+
+@pytest.mark.parametrize("width", [390, 1400])
+def test_what_widens_the_page_is_found(width, tmp_path):
+    plain = html.page("A page", [html.table(["Value"], [[LONG]]), html.paragraph(LONG)])
+    assert fits(visit(plain, width, tmp_path), width)
+    for what, element in WIDE.items():
+        assert not fits(visit(plain.replace("<body>", f"<body>{element}"), width, tmp_path), width), what
 
 
 def test_a_click_on_a_header_sorts(found):
