@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from kecor.datasets.waymo.raw import TYPE_NAMES, velocity
+from kecor.datasets.waymo.raw import TYPE_NAMES, object_ids, velocity
 from kecor.datasets.waymo.segments import split_id
 from kecor.datasets.waymo.splits import listed_frames, open_store
 from kecor.errors import ConfigError, DataError
@@ -96,7 +96,7 @@ class WaymoDataset:
             others = rows[~np.isin(rows["type"], self._types()) & (rows["n_points"] > 0)]
             frame.boxes, frame.names = _boxes(rows[wanted], frame_id)
             frame.meta.update(_facts(rows[wanted]))
-            frame.meta["object_ids"] = rows["id"][wanted].astype(str)
+            frame.meta["object_ids"] = object_ids(rows[wanted], frame_id)
             frame.meta["velocity"] = velocity(rows[wanted], pose)
             frame.meta["obstacles"] = _boxes(others, frame_id)[0]
         return frame

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kecor.datasets.waymo.raw import LABEL, TYPE_NAMES, check_labels, rigid, segment_name, velocity
+from kecor.datasets.waymo.raw import LABEL, TYPE_NAMES, check_labels, object_ids, rigid, segment_name, velocity
 from kecor.datasets.waymo.segments import read_array
 from kecor.errors import DataError
 from kecor.files import write_atomic
@@ -45,18 +45,18 @@ def info(segment: str, frame: np.void, labels: np.ndarray | None) -> dict[str, A
         "num_points_of_each_lidar": frame["n_points"].sum(1).tolist(),
     }
     if labels is not None:
-        entry["annos"] = _annos(labels[labels["type"] > 0], frame["pose"])
+        entry["annos"] = _annos(labels[labels["type"] > 0], frame["pose"], entry["frame_id"])
     return entry
 
 
-def _annos(labels: np.ndarray, pose: np.ndarray) -> dict[str, Any]:
+def _annos(labels: np.ndarray, pose: np.ndarray, where: str) -> dict[str, Any]:
     return {
         "name": np.array(TYPE_NAMES)[labels["type"]],
         "difficulty": labels["difficulty"].astype(np.int64),
         "dimensions": labels["box"][:, 3:6],
         "location": labels["box"][:, :3],
         "heading_angles": labels["box"][:, 6],
-        "obj_ids": labels["id"].astype(str),
+        "obj_ids": object_ids(labels, where),
         "tracking_difficulty": labels["tracking_difficulty"].astype(np.int64),
         "num_points_in_gt": labels["n_points"].astype(np.int64),
         "speed_global": labels["speed"][:, :2],

@@ -31,6 +31,18 @@ LABEL = np.dtype(
 LiDAR points inside as counted by Waymo. ``difficulty``: 1, 2 or 0 for none. ``speed``, ``acceleration``: global."""
 
 
+def object_ids(labels: np.ndarray, where: str) -> np.ndarray:
+    """(M,) texts: the ids of (M,) labels of :data:`LABEL`; ``where`` is named in errors.
+
+    Raises:
+        DataError: an id is not text.
+    """
+    try:
+        return labels["id"].astype(str)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where}: the id of an object is not text: {error.object!r}; convert it again") from error
+
+
 @dataclass(frozen=True)
 class Laser:
     """What one laser measured in one frame.

@@ -97,6 +97,16 @@ def test_a_frame_without_label_file_is_not_labelled(ours):
         dataset.read(IDS[1])
 
 
+def test_an_object_id_that_is_not_text_is_named(ours):
+    root, folder = ours
+    path = folder / "labels" / "000000.npy"
+    rows = np.load(path)
+    rows["id"][0] = b"abc\xca"
+    np.save(path, rows)
+    with pytest.raises(DataError, match=r"/000000: the id of an object is not text: b'abc\\xca"):
+        WaymoDataset(root, "train", CLASSES).read(FIRST)
+
+
 def test_labels_are_not_opened_unless_asked_for(ours):
     root, folder = ours
     (folder / "labels" / "000000.npy").write_bytes(b"damaged")
