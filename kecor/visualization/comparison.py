@@ -132,7 +132,7 @@ def write_comparison(
     """Write the page: what can be ``said``, the ``picture``, the ``tables`` and where each run lies."""
     title = f"Methods compared: {', '.join(methods)}"
     parts = [f"<header><h1>{escape(title)}</h1>", *(html.paragraph(text, "lead") for text in said), "</header>"]
-    parts += ["<h2>What each labelled box bought</h2>"]
+    parts += ["<h2>Accuracy by number of labelled boxes</h2>"]
     parts.append(html.picture(picture, "Average precision against labelled boxes and frames, by method"))
     parts.append(html.paragraph("Thick: the mean over seeds. Thin: one seed each. Dotted: the AP to reach.", "note"))
     for table in tables:

@@ -50,18 +50,18 @@ class Confidence:
         """Which predicted boxes are drawn, as the end of a sentence."""
         if not self.calibrated:
             return (
-                f"with a score of at least {self.probability:g} (not calibrated: no class has {ENOUGH} detections in "
-                "the labelled frames)"
+                f"with a score of at least {self.probability:g} (not calibrated, as no class has {ENOUGH} detections "
+                "in the labelled frames)"
             )
-        parts = [f"{name} {self._threshold(name)}" for name in self.scores]
+        parts = [f"{name}: {self._threshold(name)}" for name in self.scores]
         probability = f"a probability of at least {100 * self.probability:g} %"
-        return f"that are correct with {probability}, estimated on the labelled frames ({', '.join(parts)})"
+        return f"that are correct with {probability}, as estimated on the labelled frames ({'; '.join(parts)})"
 
     def _threshold(self, name: str) -> str:
         if not math.isfinite(self.scores[name]):
-            return "never"
-        text = f"from score {self.scores[name]:.2f}"
-        return text if name in self.calibrated else f"{text}, not calibrated"
+            return "none"
+        text = f"score of at least {self.scores[name]:.2f}"
+        return text if name in self.calibrated else f"{text}, not calibrated as it has too few detections"
 
 
 def write_confidence(record: RoundRecord, run: RunRecord, labels: Labels) -> Confidence:

@@ -1,4 +1,4 @@
-"""One picture of the kernel behind a run's picks: what it tells apart, whether it knows the targets, what it did."""
+"""Diagnostics of the kernel, as one figure: its spectrum, its alignment with the targets, its effect on the picks."""
 
 from __future__ import annotations
 
@@ -136,63 +136,61 @@ def _spectrum(ax: Axes, rounds: Rounds, series: Mapping[str, str]) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.set_xticks([1, 2, 4, 8, 16, 32], ["1", "2", "4", "8", "16", "32"])
     ax.set_ylim(bottom=max(SMALLEST_SHARE, ax.get_ylim()[0]))
-    ax.set_xlabel("direction, strongest first", fontsize=9)
-    ax.set_ylabel("share of all variety", fontsize=9)
+    ax.set_xlabel("eigenvector, largest eigenvalue first", fontsize=9)
+    ax.set_ylabel("share of the variance", fontsize=9)
 
 
 def _leading(ax: Axes, rounds: Rounds, series: Mapping[str, str]) -> None:
     _curves(ax, rounds, series, lambda n: np.arange(1, n + 1))
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set_ylim(-0.03, 1.03)
-    ax.set_xlabel("strongest directions counted", fontsize=9)
-    ax.set_ylabel("share of the targets", fontsize=9)
+    ax.set_xlabel("leading eigenvectors used", fontsize=9)
+    ax.set_ylabel("share of the targets explained", fontsize=9)
 
 
 def _losses(ax: Axes, rounds: Rounds, series: Mapping[str, str]) -> None:
     _curves(ax, rounds, series, lambda n: np.linspace(0, 100, n))
     ax.set_yscale("log", nonpositive="mask")
     ax.xaxis.set_major_formatter(PercentFormatter(decimals=0))
-    ax.set_xlabel("progress of the fit", fontsize=9)
+    ax.set_xlabel("training progress", fontsize=9)
     ax.set_ylabel("squared error", fontsize=9)
 
 
 ROWS = [
     (
-        "How the kernel tells frames apart",
+        "Similarity of frames",
         [
-            Panel("Its spectrum: how variety is spread", {"eigenvalues": ""}, _spectrum),
-            Panel("Effective dimension: kinds of frames told apart", {"effective_dimension": ""}, _by_round),
-            Panel("Change since the round before (0: none)", {"drift": ""}, _by_round),
+            Panel("Eigenvalue spectrum", {"eigenvalues": ""}, _spectrum),
+            Panel("Effective dimension", {"effective_dimension": ""}, _by_round),
+            Panel("Change since the previous round (1 - CKA)", {"drift": ""}, _by_round),
         ],
     ),
     (
-        "How well it knows what the detector has to find",
+        "Relation to the objects",
         [
             Panel(
-                "Alignment with the targets (1: perfect)",
+                "Target alignment (1: perfect)",
                 {"target_alignment": "centred", "label_gradient_alignment": "label-gradient"},
                 _share_by_round,
             ),
-            Panel("Targets held by its strongest directions", {"leading_alignment": ""}, _leading),
-            Panel("Fit of the small network behind it", {"proxy_losses": ""}, _losses),
+            Panel("Targets explained by leading eigenvectors", {"leading_alignment": ""}, _leading),
+            Panel("Training loss of the proxy head", {"proxy_losses": ""}, _losses),
         ],
     ),
     (
-        "What it did to the picks",
+        "Effect on the selection",
         [
             Panel(
-                "Uncertainty in the pool (posterior variance)",
+                "Mean posterior variance in the pool",
                 {"variance_before": "before the picks", "variance_after": "after the picks"},
                 _by_round,
             ),
             Panel(
-                "What the picks gained",
-                {"rate_gain_sum": "variety (coding rate)", "entropy_gain_sum": "mixed classes (entropy)"},
+                "Gain of the picks by term",
+                {"rate_gain_sum": "coding rate", "entropy_gain_sum": "entropy"},
                 _bars,
             ),
-            Panel(
-                "Picks that entropy alone would have made (share)", {"overlap_with_top_entropy": ""}, _share_by_round
-            ),
+            Panel("Overlap with the picks of entropy alone", {"overlap_with_top_entropy": ""}, _share_by_round),
         ],
     ),
 ]

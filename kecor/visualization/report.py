@@ -1,4 +1,4 @@
-"""The page that tells what an active-learning run did: ``report.html``, whole in one file, and its pictures."""
+"""The report of an active-learning run: ``report.html``, one self-contained file, and its pictures."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _body(run: RunRecord) -> list[str]:
         *([("kernel", "Kernel")] if kernel else []),
         ("rounds", "Numbers"),
     ]
-    caption = "Read from left to right: each point is one round, trained on all boxes labelled by then."
+    caption = "Each point is one round, trained on all boxes labelled so far."
     picture = html.picture(curve, "Average precision against labelled boxes", caption)
     return [
         f"<header><h1>Active learning: {escape(_method(run))} on {escape(_data(run))}</h1>",
@@ -84,7 +84,7 @@ def _body(run: RunRecord) -> list[str]:
         _cards(run),
         "</header>",
         html.navigation([*links, ("meaning", "Meaning"), ("files", "Files")]),
-        html.section("curve", "What each labelled box bought", [picture]),
+        html.section("curve", "Accuracy by number of labelled boxes", [picture]),
         *(round_section(record, run, drawn) for record in run.rounds),
         *start,
         *kernel,
@@ -153,7 +153,7 @@ def _rounds_table(run: RunRecord) -> str:
         spent = [growth(row["frames"], row.get("new_frames")), growth(row["boxes"], row.get("new_boxes"))]
         rows.append([row["round"], *spent, whole(row.get("cost")), *(figure(row.get(key)) for key in columns)])
     header = ["Round", "Frames", "Boxes", "Cost", *(list(quantities.values()) * len(run.classes))]
-    note = html.paragraph(f"{run.metric.note} In brackets: what was new in the round.", "note")
+    note = html.paragraph(f"{run.metric.note} In brackets: added in the round.", "note")
     stages = _stages(run)
     times = [[row["round"], *(duration(row.get(f"seconds_{s}")) for s in stages)] for row in run.rows]
     timing = html.table(["Round", *(s.capitalize() for s in stages)], times)
@@ -161,18 +161,18 @@ def _rounds_table(run: RunRecord) -> str:
 
 
 def _kernel(run: RunRecord) -> list[str]:
-    """What the kernel behind the picks was like, for methods that have one."""
+    """Diagnostics of the kernel, for methods that have one."""
     rounds = kernel_rounds(run)
     if not rounds:
         return []
     picture = run.folder / run_dir.KERNEL
     write_kernel(rounds, picture)
-    caption = "Numbers by round; the figures of each round stand in its part above."
+    caption = "Diagnostics by round. The section of each round lists the values."
     content = [
         html.picture(picture, "Spectrum, alignment and effect of the kernel in each round", caption),
         html.collapsed("How to read this", html.definitions(KERNEL)),
     ]
-    return [html.section("kernel", "The kernel behind the picks", content)]
+    return [html.section("kernel", "Kernel of the selection", content)]
 
 
 def _files(run: RunRecord) -> str:

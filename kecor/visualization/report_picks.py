@@ -77,7 +77,7 @@ def legend(classes: list[str], prelabels: bool) -> str:
     return (
         f'<ul class="legend" aria-label="Legend of the pictures"><li>Picture:</li>{colours}{lines}</ul>'
         f'<ul class="legend" aria-label="Legend of the 3D views"><li>3D view:</li>{views}'
-        "<li>the class shows when you point at a box</li></ul>"
+        "<li>point at a box, or tap it, for its class</li></ul>"
     )
 
 
@@ -88,10 +88,10 @@ def _key(kind: str, colour: str, text: str) -> str:
 def _note(record: RoundRecord) -> str:
     """Which boxes the pictures show."""
     confidence = read_confidence(record)
-    sure = f"those {confidence.caption()}" if confidence else "the confident ones"
+    sure = confidence.caption() if confidence else "with a high score"
     return html.paragraph(
-        "Each sweep seen from above, with the sensor at the triangle. Predicted boxes are from before the frame was "
-        f"labelled; shown are {sure}. Counts of predicted boxes in the table include every score.",
+        "Bird's-eye views; the triangle is the sensor. Predicted boxes are those the detector found before the frame "
+        f"was labelled, {sure}. The numbers of predicted boxes in the table do not depend on this threshold.",
         "note",
     )
 

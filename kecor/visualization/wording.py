@@ -1,4 +1,4 @@
-"""How numbers are written and what each of them means, for readers who were not there."""
+"""How the report writes numbers, and the glossary that explains them."""
 
 from __future__ import annotations
 
@@ -10,55 +10,59 @@ from kecor.visualization.run_folder import number
 KERNEL = [
     (
         "Kernel",
-        "How alike the selection takes any two frames to be: how much learning from one would change what a small "
-        "network (the proxy) says of the other or, for kernels without one, how near their features lie.",
+        "How similar the selection considers two frames. The NTK kernels measure how much a gradient step on one frame "
+        "changes the predictions of a small network (the proxy head) for the other; the others compare the frames' "
+        "features.",
     ),
     (
-        "Direction, spectrum",
-        "Each direction is one way in which frames differ, strongest first. A spectrum that falls steeply means that a "
-        "few ways explain nearly everything; a flat one, that every frame is its own kind.",
+        "Eigenvalue spectrum",
+        "The share of the kernel's variance along each eigenvector (direction), largest first. A steep spectrum means "
+        "that a few directions explain most differences between frames; a flat one, that all frames differ.",
     ),
     (
         "Effective dimension",
-        "How many directions stand out from the noise (sigma). It should grow while the labels bring new variety.",
+        "The number of directions with a variance above the noise (sigma squared), counted smoothly. It should grow as "
+        "more diverse frames are labelled.",
     ),
     (
-        "Change since the round before",
-        "One minus the alignment of the kernels of two rounds on the same frames. It should fall as the detector "
-        "settles; a kernel that keeps changing judges the picks of every round by another measure.",
+        "Change since the previous round",
+        "1 - CKA (centred kernel alignment) between the kernels of two rounds on the same frames. It should decrease "
+        "as the detector converges. If it stays high, each round measures similarity differently.",
     ),
     (
-        "Alignment with the targets",
-        "Whether frames the kernel takes for alike hold alike objects. Near 0, the variety it looks for has nothing to "
-        "do with the objects.",
+        "Target alignment",
+        "How well similarity in the kernel predicts similarity of the objects in the frames: 1 is perfect. Near 0, "
+        "diversity in the kernel is unrelated to the objects.",
     ),
     (
         "Posterior variance",
-        "How little a frame's answer follows from the frames labelled so far: 0 where it follows wholly.",
+        "The variance of a frame's value in a Gaussian process with this kernel, given the labelled frames: 0 if they "
+        "determine it completely.",
     ),
     (
         "Coding rate, entropy",
-        "The two terms of the gain: new variety, and how mixed the predicted classes are. Where one is far larger in "
-        "every round, or nearly all picks are those of entropy alone, the other does nothing.",
+        "The two terms of the gain: how much a frame adds to the diversity of the selection, and how mixed its "
+        "predicted classes are. If one term is much larger in every round, the other has no effect.",
     ),
 ]
-"""What the picture of the kernel shows, for a reader who sees one for the first time."""
+"""The terms in the picture of the kernel."""
 
 GLOSSARY = [
-    ("Frame", "One sweep of the LiDAR: all points of one turn of the sensor."),
-    (
-        "Labelled boxes",
-        "3D boxes that were paid for: those in the frames labelled so far, the initial frames included.",
-    ),
-    ("Cost", "What these labels cost: the price of a frame times frames plus the price of a box times boxes."),
+    ("Frame", "One LiDAR sweep: the points of one rotation of the sensor."),
+    ("Labelled boxes", "The 3D boxes in all frames labelled so far, including the initial frames."),
+    ("Cost", "The labelling cost: number of frames times the price of a frame, plus boxes times the price of a box."),
     (
         "AP",
-        "Average precision in percent: the share of detections that are right, averaged over all levels of recall; "
-        "100 means every object found and nothing else. A dash: no object of the class to find, or not measured.",
+        "Average precision in percent: precision averaged over recall levels. 100 means that every object is detected, "
+        "without false positives. A dash means that there are no objects of the class, or that AP was not measured.",
     ),
-    ("Gain", "What a frame was worth to the selection method at the moment it was picked; comparable in one round."),
-    ("Predicted boxes", "Boxes the detector saw in a frame before it was labelled."),
-    ("Pool", "The frames not yet labelled; the pool stage runs the detector over them."),
+    (
+        "Gain",
+        "How much a frame increased the objective of the selection method when it was picked. Gains of different "
+        "methods or rounds are not comparable.",
+    ),
+    ("Predicted boxes", "The number of boxes expected in a frame before it is labelled."),
+    ("Pool", "The unlabelled frames. The pool stage runs the detector on them."),
 ]
 
 

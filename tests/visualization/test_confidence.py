@@ -59,7 +59,8 @@ def test_thresholds_come_from_the_labelled_frames(folder):
         kept += expected
     assert set(kept) == {"Car", "Pedestrian"}
     assert "with a probability of at least 30 %" in text
-    assert f"Car from score {FIRST:.2f}, Pedestrian from score 0.30, not calibrated, Cyclist never" in text
+    assert f"(Car: score of at least {FIRST:.2f}; Pedestrian: score of at least 0.30, not calibrated" in text
+    assert "; Cyclist: none)" in text
 
 
 def test_the_probability_is_that_of_pre_labels(folder):

@@ -69,10 +69,10 @@ def test_what_no_round_has_is_left_out(tmp_path, monkeypatch):
 def test_missing_and_non_finite_values_are_gaps(tmp_path, monkeypatch):
     rounds = {0: flat(0), 1: {**flat(1), "effective_dimension": None, "proxy_losses": [None, 0.5, 0.25]}, 3: flat(3)}
     axes, _ = panels_of(rounds, tmp_path, monkeypatch)
-    dimension = axes["Effective dimension: kinds of frames told apart"].lines[0]
+    dimension = axes["Effective dimension"].lines[0]
     assert dimension.get_xdata() == pytest.approx([0, 1, 3])
     assert np.isnan(dimension.get_ydata()).tolist() == [False, True, False]
-    loss = axes["Fit of the small network behind it"].lines[1]
+    loss = axes["Training loss of the proxy head"].lines[1]
     assert loss.get_xdata() == pytest.approx([0, 50, 100])
     assert np.isnan(loss.get_ydata()).tolist() == [True, False, False]
 

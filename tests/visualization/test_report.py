@@ -114,7 +114,7 @@ def test_the_numbers_of_the_kernel_are_named_and_its_probe_is_left_out(report):
     assert values["Proxy loss during the fit"].startswith("50 values, ")
     assert all(row[2] != "–" for row in report.rows if len(row) == 3 and row[0].startswith("Kernel"))  # noqa: RUF001
     assert not any("probe" in row[0] for row in report.rows)
-    assert "The kernel behind the picks" in report.text
+    assert "Kernel of the selection" in report.text
     assert all(term in report.text for term, _ in KERNEL)
     assert "kernel.png" in report.text
 
@@ -123,7 +123,7 @@ def test_a_method_without_a_kernel_has_no_such_part(tmp_path):
     folder = write_run(tmp_path, n_rounds=2, method="random")
     page = Page(update_report(folder).read_text(encoding="utf-8"))
     assert len(images(page)) == 1
-    assert "behind the picks" not in page.text
+    assert "Kernel of the selection" not in page.text
     assert not (folder / "kernel.png").exists()
 
 
