@@ -12,6 +12,7 @@ from kecor.acquisition.diversity.typiclust import TypiClust
 from kecor.acquisition.dropout.bald import Bald
 from kecor.acquisition.dropout.consensus import Consensus
 from kecor.acquisition.dropout.mc_dropout import MCDropout
+from kecor.acquisition.fewest_boxes import FewestBoxes
 from kecor.acquisition.gradient.badge import Badge
 from kecor.acquisition.gradient.bait import Bait
 from kecor.acquisition.gradient.crb import Crb
@@ -19,6 +20,7 @@ from kecor.acquisition.gradient.stone import Stone
 from kecor.acquisition.kecor import Kecor
 from kecor.acquisition.llal import LLAL
 from kecor.acquisition.random import Random
+from kecor.acquisition.random_by_count import RandomByCount
 from kecor.acquisition.uncertainty.entropy import Entropy
 from kecor.acquisition.uncertainty.label_entropy import LabelEntropy
 from kecor.acquisition.uncertainty.least_confidence import LeastConfidence
@@ -36,6 +38,7 @@ __all__ = [
     "Coreset",
     "Crb",
     "Entropy",
+    "FewestBoxes",
     "Filter",
     "Kecor",
     "LabelEntropy",
@@ -44,6 +47,7 @@ __all__ = [
     "Margin",
     "Power",
     "Random",
+    "RandomByCount",
     "Stone",
     "Subsample",
     "TypiClust",

@@ -9,7 +9,7 @@ from kecor.structures import Budget
 from tests.acquisition.worlds import clusters, take, with_copy, world
 
 ACQUISITIONS.import_from_location()
-NOT_DIVERSE = {"random", "entropy", "label_entropy", "least_confidence", "margin"}
+NOT_DIVERSE = {"random", "random_by_count", "fewest_boxes", "entropy", "label_entropy", "least_confidence", "margin"}
 NOT_DIVERSE |= {"mc_dropout", "bald", "consensus"}
 NOT_DIVERSE |= {"llal"}
 NOT_DIVERSE |= {"badge", "crb"}  # as published, they do not look at the labelled frames
