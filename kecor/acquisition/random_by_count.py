@@ -22,7 +22,7 @@ class RandomByCount:
     by plain random selection.
 
     Args:
-        strata: number of strata.
+        strata: number of strata; with fewer frames, each frame is one.
     """
 
     needs = frozenset({"detections", "roi_scores"})
@@ -36,7 +36,7 @@ class RandomByCount:
         require_detections(pool, "random_by_count")
         counts = pool.n_boxes()
         ordered = np.lexsort((pool.ids, counts))
-        shuffled = [rng.permutation(part) for part in np.array_split(ordered, self.strata)]
+        shuffled = [rng.permutation(part) for part in np.array_split(ordered, min(self.strata, max(1, len(pool))))]
         indices = take_within_budget(_in_turn(shuffled, rng), budget.costs(counts), budget)
         return Selection(indices, gains=np.zeros(len(indices)))
 
