@@ -64,7 +64,9 @@ def _sentence(selection: dict[str, Any], true_total: float | None) -> str:
     text = f"With it, {method} picked {counted(len(ids), 'frame', 'frames')}"
     if predicted:
         text += f", in which it predicted {counted(sum(predicted), 'box', 'boxes')}"
-    text += "." if total is None else f"; labelled, they hold {counted(total, 'box', 'boxes')}."
+    late = sum(n is None for n in true) if true else 0
+    those = f"the {len(ids) - late} labelled so far" if late else "labelled, they"
+    text += "." if total is None else f"; {those} hold {counted(total, 'box', 'boxes')}."
     return html.paragraph(f"{text} {_expectation(selection)}".strip())
 
 

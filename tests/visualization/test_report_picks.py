@@ -157,6 +157,7 @@ def test_picks_at_the_annotators_are_drawn_without_their_labels(folder, tmp_path
     page = Page(update_report(folder, Frames()).read_text())
     assert len(images(page)) == 26
     assert page.text.count("true: not labelled yet") == 16
+    assert "; the 4 labelled so far hold 5 boxes." in page.text
     view = read_view(read_run(folder).rounds[0], "000007")
     assert view["true"] is None
     assert view["predicted"]
