@@ -66,7 +66,7 @@ def assert_same_run(folder, other):
     one, two = ({**state, "state_digest": None, "files": sorted(state["files"])} for state in (one, two))
     assert one == two  # checkpoints hold the seconds their training took: digests of files differ
     files = sorted(path.relative_to(other) for path in other.glob("round_*/*.json"))
-    assert len(files) == 4
+    assert len(files) == 5
     for name in (*files, "config.yaml"):
         assert (folder / name).read_bytes() == (other / name).read_bytes()
     for name in ("initial.pth", "round_00/checkpoint.pth", "round_01/checkpoint.pth"):

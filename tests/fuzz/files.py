@@ -78,7 +78,7 @@ def _write_selection(folder: Path) -> None:
 def _run_folder(folder: Path) -> None:
     run = read_run(folder)
     for record in run.rounds:
-        round_section(record, run, ())
+        round_section(record, run, {})
 
 
 def _write_kitti(folder: Path) -> None:
